@@ -1,0 +1,51 @@
+# The two commands of the README are `make demo` and `make test`.
+
+ENVOY_VERSION ?= 1.40.0
+ENVOY_VERSIONS ?= 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
+export ENVOY_VERSION
+
+.PHONY: build demo test test-envoys fuzz lint vulncheck clean
+
+## build: the static binary, bin/clerkgate
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/clerkgate ./cmd/clerkgate
+
+## demo: everything at work, without a Clerk account; DEMO_ONCE=1 checks and exits
+demo: build
+	@ENVOY_BIN="$${ENVOY_BIN:-$$(.ci/fetch-envoy $(ENVOY_VERSION))}" && export ENVOY_BIN && \
+	exec bin/clerkgate demo $$( [ -n "$$DEMO_ONCE" ] && echo --once )
+
+## test: unit, race, script and fuzz-seed tests, and end to end through a real Envoy
+test:
+	@.ci/test
+
+## test-envoys: the end-to-end suite against each supported Envoy
+test-envoys:
+	@set -e; for v in $(ENVOY_VERSIONS); do \
+		.ci/fetch-envoy $$v >/dev/null; \
+		echo "Envoy $$v"; \
+		CLERKGATE_REQUIRE_ENVOY=1 ENVOY_VERSION=$$v go test -race -count=1 -timeout 9m ./internal/envoytest/... ./internal/e2e/...; \
+	done
+
+## fuzz: each fuzz target for FUZZTIME
+FUZZTIME ?= 30s
+fuzz:
+	@set -e; for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
+		done; \
+	done
+
+## lint: golangci-lint with .golangci.yml
+lint:
+	go run $(GOLANGCI_LINT) run ./...
+
+## vulncheck: known vulnerabilities in what the code calls
+vulncheck:
+	go run $(GOVULNCHECK) ./...
+
+clean:
+	rm -rf bin .envoy
