@@ -1,0 +1,142 @@
+package clerk
+
+import (
+	"crypto/sha256"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/clerkgate/clerkgate/jwks"
+)
+
+const (
+	// maxRefuted bounds the memory for bad signatures. It is small: whoever
+	// sends more different ones than this pays for each with a request.
+	maxRefuted = 1024
+	// refutedFor is how long a bad signature is remembered. Long enough to take
+	// the cost out of a flood, short enough to forget it after.
+	refutedFor = 10 * time.Second
+)
+
+// digest names a token in the cache, so that the cache holds no token that
+// could be used again.
+type digest [sha256.Size]byte
+
+// proof says that a key verified a token, and what the token holds. It is a
+// fact about these two alone: no time, no instance, no configuration is in it.
+type proof struct {
+	key     *jwks.Key
+	token   *token
+	session *Session
+	strict  error // what only we refuse the token for; nil if nothing
+}
+
+func prove(t *token, key *jwks.Key) *proof {
+	p := &proof{key: key, token: t}
+	if p.session, p.strict = readSession(t); p.session != nil {
+		p.session.Key = key
+	}
+	t.claims = nil // all that is needed of them is in the session now
+	return p
+}
+
+// Cache remembers which signatures were verified, and briefly which were found
+// bad. Everything else about a token is checked on each use: the key must still
+// be there and be the same one, the issuer, parties, audience and times must
+// fit the instance and the moment. So a Cache outlives any change of
+// configuration or keys. It is safe for concurrent use; nil caches nothing.
+type Cache struct {
+	proofs       *lru.Cache[digest, *proof]
+	refutations  *lru.Cache[digest, refutation]
+	hits, misses atomic.Uint64
+}
+
+type refutation struct {
+	key   *jwks.Key
+	until time.Time
+}
+
+// NewCache returns a cache for so many verified tokens. Zero or less caches
+// nothing.
+func NewCache(size int) *Cache {
+	if size <= 0 {
+		return nil
+	}
+	// The only error that New has is a size that is not positive.
+	proofs, _ := lru.New[digest, *proof](size)
+	refutations, _ := lru.New[digest, refutation](min(size, maxRefuted))
+	return &Cache{proofs: proofs, refutations: refutations}
+}
+
+// CacheStats counts what a cache did.
+type CacheStats struct {
+	// Hits and Misses count the signatures that were remembered, good or bad,
+	// and those that had to be computed.
+	Hits, Misses uint64
+	// Entries is how many verified tokens are remembered.
+	Entries int
+}
+
+// Stats returns the counts since the cache was made.
+func (c *Cache) Stats() CacheStats {
+	if c == nil {
+		return CacheStats{}
+	}
+	return CacheStats{Hits: c.hits.Load(), Misses: c.misses.Load(), Entries: c.proofs.Len()}
+}
+
+// presented is a token as it came, decoded, with what the cache knows of it.
+type presented struct {
+	raw   string
+	sum   digest
+	token *token
+	proof *proof
+}
+
+// open decodes a token, or finds it decoded.
+func (c *Cache) open(raw string) (*presented, error) {
+	p := &presented{raw: raw}
+	if c != nil {
+		p.sum = sha256.Sum256([]byte(raw))
+		if proof, ok := c.proofs.Get(p.sum); ok {
+			p.proof, p.token = proof, proof.token
+			return p, nil
+		}
+	}
+	var err error
+	p.token, err = decode(raw)
+	return p, err
+}
+
+func (c *Cache) keep(sum digest, p *proof) {
+	if c != nil {
+		c.proofs.Add(sum, p)
+	}
+}
+
+func (c *Cache) refuted(sum digest, key *jwks.Key, now time.Time) bool {
+	if c == nil {
+		return false
+	}
+	r, ok := c.refutations.Get(sum)
+	return ok && r.key == key && now.Before(r.until)
+}
+
+func (c *Cache) refute(sum digest, key *jwks.Key, now time.Time) {
+	if c != nil {
+		c.refutations.Add(sum, refutation{key, now.Add(refutedFor)})
+	}
+}
+
+func (c *Cache) hit() {
+	if c != nil {
+		c.hits.Add(1)
+	}
+}
+
+func (c *Cache) miss() {
+	if c != nil {
+		c.misses.Add(1)
+	}
+}
