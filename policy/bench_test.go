@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// manyRoutes is a policy as large services have it.
+func manyRoutes(n int) string {
+	var b strings.Builder
+	b.WriteString("version: 1\nroutes:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  - {name: r%d, path: '/service%d/orgs/{org}/items/*', methods: [GET], require: {org: any}}\n", i, i)
+	}
+	return b.String()
+}
+
+func BenchmarkMatch(b *testing.B) {
+	for _, n := range []int{10, 100, 1000, 10000} {
+		p := load(b, manyRoutes(n))
+		for name, raw := range map[string]string{"lower": "/service7/orgs/acme/items/1", "upper": "/service7/orgs/org_2AbC/items/1", "none": "/service7/orgs/acme/other"} {
+			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					path, err := p.ReadPath(raw)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, err := p.Match(&Request{Method: "GET", Host: "app.acme.com", Path: path}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	p := load(b, `version: 1
+routes:
+  - {name: a, path: "/orgs/{org}", require: {org: "{org}", role: [billing, admin], permission: org:invoices:manage}}
+`)
+	_, m := ask(b, p, "GET", "", "/orgs/acme", nil)
+	id := who("admin")
+	b.ReportAllocs()
+	for b.Loop() {
+		if Decide(m, id, nil).Outcome != Passed {
+			b.Fatal("denied")
+		}
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	src := []byte(manyRoutes(1000))
+	for b.Loop() {
+		if _, problems := Load("policy.yaml", src, Options{Env: environ}); problems.Err() != nil {
+			b.Fatal(problems.Err())
+		}
+	}
+}

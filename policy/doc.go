@@ -1,0 +1,104 @@
+// Package policy decides whether a request may pass, by a policy that a person
+// wrote and can read.
+//
+// Call [Load] first. Then, for every request, [Policy.ReadPath], [Policy.Match]
+// and [Decide]:
+//
+//	p, problems := policy.Load("policy.yaml", src, policy.Options{Env: os.LookupEnv})
+//	path, err := p.ReadPath("/orgs/acme/invoices/7")         // refuses what has two readings
+//	m, err := p.Match(&policy.Request{Method: "GET", Path: path})
+//	d := policy.Decide(m, identity, nil)                     // identity: nil if nobody is signed in
+//
+// # Guarantees
+//
+//   - The package is pure: no network, no files, no clock, no tokens. The same
+//     input gets the same decision, and [Decide] makes it whether it serves or
+//     explains: a [Trace] changes nothing.
+//   - Whatever is not allowed is denied. A request that no route matches, and
+//     every zero value (Policy, Path, Match, Route, Identity, Decision), is a
+//     denial.
+//   - A policy loads whole or not at all. What the loader does not understand it
+//     refuses, all of it at once, with file, line, column and caret.
+//   - A path that two programs could read two ways is refused and never matched.
+//   - Matching costs the same with ten routes and with ten thousand. Neither
+//     deciding nor matching allocates (matching a path beyond ASCII excepted);
+//     reading a path allocates its segments.
+//   - A [Policy] never changes after Load and may be used from many goroutines.
+//
+// The package does not verify anything: an [Identity] must come from a verified
+// token. It does not judge publishable keys and PEM keys, which Load hands out as
+// [Text] with their place; [Policy.Problem] reports what others find wrong there.
+//
+// # Language
+//
+// A policy is one YAML document of at most 1 MiB, UTF-8, without anchors,
+// aliases, merge keys and tags:
+//
+//	version: 1
+//	clerk:
+//	  - publishableKey: ${CLERK_PUBLISHABLE_KEY}
+//	    authorizedParties: [https://app.acme.com]
+//	routes:
+//	  - name: health
+//	    path: /healthz
+//	    access: public
+//	  - name: sign-in
+//	    path: [/, "/sign-in(.*)"]
+//	    access: public
+//	  - name: change invoices
+//	    hosts: [api.acme.com, "*.api.acme.com"]
+//	    path: /orgs/{org}/invoices/**
+//	    methods: [POST, PUT, DELETE]
+//	    require:
+//	      org: "{org}"
+//	      role: [org:admin, org:billing]
+//	      permission: org:invoices:manage
+//	  - name: everything else
+//	    path: /**
+//
+// Its grammar, where "?" marks what may be left out, text is a YAML string,
+// duration is Go's (5s, 5m, 24h), and a list is never empty and has no item
+// twice:
+//
+//	policy   = version: 1, clerk?: [instance…], paths?, denials?, routes: [route…]
+//	instance = publishableKey: text,
+//	           authorizedParties?: [origin…], missingAzp?: deny | allow-cookie | allow,
+//	           issuers?: [URL…], audiences?: [text…], clockSkew?: duration,
+//	           jwksUrl?: URL, keys?: {refresh?, cooldown?, stale?: duration},
+//	           jwtKey?: text, hosts?: [host…], cookies?: true | false
+//	paths    = case?: agree | sensitive | insensitive,
+//	           insecureAllow?: [encoded-slash | matrix-parameters | duplicate-slashes | double-encoding …]
+//	denials  = detail?: true | false
+//	route    = name: text, path: pattern | [pattern…], hosts?: [host…],
+//	           methods?: [METHOD…], context?: {text: text …},
+//	           access?: public | optional | authenticated | deny, require?
+//	require  = org?: any | none | orgs | [orgs…], role?: role | [role…],
+//	           permission?: permission | [permission…]
+//	orgs     = "{parameter}" | id | slug
+//	host     = name | "*." name
+//	pattern  = "/" | segment… end
+//	segment  = "/" literal | "/*" | "/{parameter}" | "/:parameter"
+//	end      = nothing | "/**" | "/" literal? "(.*)"
+//
+// In text values, and nowhere else, ${NAME} stands for an environment variable
+// and ${NAME:-default} for one that may be unset or empty. What a variable holds
+// is text: it cannot become a list, a key or another variable.
+//
+// The first route whose host, path, method and context match is the only one
+// that counts. A literal is compared after percent-decoding; a parameter is one
+// whole, never empty segment; "/**" matches the path before it and everything
+// below; "(.*)" matches any continuation of the text, as in createRouteMatcher of
+// Clerk's SDK. One trailing "/" of the request is ignored, except by "(.*)". GET
+// includes HEAD. With case: agree, comparing as written, with ASCII letters
+// folded and with Unicode letters folded must find the same route.
+//
+// All lines of require must hold. They mean what has() of Clerk's SDK means by
+// them: for a role both sides get one "org:" prefix, for a permission only the
+// asked side, and then they are compared exactly. org compares with the id and
+// the slug of the active organisation. If several lines fail, the code is that of
+// the first in the order org, role, permission.
+//
+// README.md of this package is the same for people who write policies. Paths are
+// those of RFC 3986, methods and authorities those of RFC 9110, origins those of
+// RFC 6454.
+package policy

@@ -1,0 +1,95 @@
+package policy
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// Load never panics; what it reports is sorted and, if it is an error, has a
+// place inside the file; there is a policy if and only if there is no error;
+// and a policy answers every request.
+func FuzzLoad(f *testing.F) {
+	files, err := filepath.Glob("testdata/problems/*.golden")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(files, "testdata/acme.yaml") {
+		golden, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		src, _, _ := strings.Cut(string(golden), "----------\n")
+		f.Add([]byte(src), false)
+	}
+	f.Add([]byte("routes: [{name: ${NOPE}, path: '/${NOPE}'}]\nversion: 1"), true)
+	f.Fuzz(func(t *testing.T, src []byte, allowUnset bool) {
+		p, problems := Load("policy.yaml", src, Options{Env: environ, AllowUnset: allowUnset})
+		if (p == nil) != (problems.Err() != nil) {
+			t.Fatalf("policy %v, problems:\n%s", p, render(problems))
+		}
+		checkPlaces(t, src, problems)
+		if p == nil {
+			return
+		}
+		for _, raw := range []string{"/", "/a", "/A/%C3%89/", "/orgs/acme/x"} {
+			_, m := ask(t, p, "GET", "app.acme.com", raw, nil)
+			d := Decide(m, who("admin"), nil)
+			if d.Outcome == Passed && m.Route == nil {
+				t.Error("a request without a route passes")
+			}
+		}
+	})
+}
+
+func checkPlaces(t *testing.T, src []byte, problems Problems) {
+	t.Helper()
+	lines := strings.Split(string(src), "\n")
+	for i, p := range problems {
+		if p.Line < 1 || p.Line > len(lines) || p.Col < 1 || p.Col > utf8.RuneCountInString(lines[p.Line-1])+1 {
+			t.Errorf("the place of %s is not inside the file", p)
+		}
+		if i > 0 && (p.Line < problems[i-1].Line || p.Line == problems[i-1].Line && p.Col < problems[i-1].Col) {
+			t.Errorf("problems are not sorted:\n%s", render(problems))
+		}
+		if text := p.String(); !utf8.ValidString(text) && utf8.Valid(src) {
+			t.Errorf("%q is not UTF-8", text)
+		}
+	}
+}
+
+// A path and the same path with escaped letters get one decision, or one of the
+// two is refused.
+func FuzzSpelling(f *testing.F) {
+	src, err := os.ReadFile("testdata/acme.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	p := load(f, string(src))
+	for _, raw := range []string{"/healthz", "/orgs/acme/invoices/7", "/Orgs/acme", "/sign-inx/%C3%A9", "/orgs/%2e%2e/x", "/"} {
+		f.Add(raw, "GET", true)
+	}
+	f.Fuzz(func(t *testing.T, raw, method string, tail bool) {
+		again := escapeUnreserved(raw)
+		if tail { // only the last half of it
+			again = raw[:len(raw)/2] + escapeUnreserved(raw[len(raw)/2:])
+			if strings.Contains(raw[max(0, len(raw)/2-2):len(raw)/2], "%") {
+				return // would cut an escape
+			}
+		}
+		answers := []string{}
+		for _, spelling := range []string{raw, again} {
+			route, m := ask(t, p, method, "api.acme.com", spelling, nil)
+			if route != "ambiguous" {
+				d := Decide(m, who("admin"), nil)
+				answers = append(answers, route+" "+d.Outcome.String()+" "+string(d.Code))
+			}
+		}
+		if len(slices.Compact(answers)) > 1 {
+			t.Errorf("%q and %q get %q", raw, again, answers)
+		}
+	})
+}
