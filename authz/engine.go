@@ -1,0 +1,175 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/clerkgate/clerkgate/internal/clerk"
+	"github.com/clerkgate/clerkgate/jwks"
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// DefaultTokenCache is how many verified tokens are remembered unless told
+// otherwise. A session token lives for 60 s, so this covers some 160 signed-in
+// requests a second, each with a token of its own, at a few KiB each.
+const DefaultTokenCache = 10_000
+
+// Observer is told of every decision, after it was made and before it is
+// answered. It must not block.
+type Observer interface {
+	Observe(*Decided)
+}
+
+// Decided is one finished decision.
+type Decided struct {
+	Request  *Request
+	Verdict  *Verdict
+	Duration time.Duration
+}
+
+// Options configure an [Engine]. The zero value is usable.
+type Options struct {
+	// TokenCache is how many verified tokens to remember; 0 means
+	// [DefaultTokenCache], a negative number none.
+	TokenCache int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Observer may be nil.
+	Observer Observer
+}
+
+// Engine decides requests by the snapshot that is in force. Create it with
+// [New]; it is safe for concurrent use.
+type Engine struct {
+	snapshot atomic.Pointer[Snapshot]
+	cache    *clerk.Cache
+	now      func() time.Time
+	observer Observer
+}
+
+// New returns an engine without a policy: until [Engine.Use] it answers 503
+// policy-not-loaded to everything.
+func New(o Options) *Engine {
+	if o.TokenCache == 0 {
+		o.TokenCache = DefaultTokenCache
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Engine{cache: clerk.NewCache(max(o.TokenCache, 0)), now: o.Now, observer: o.Observer}
+}
+
+// Use puts a snapshot into force for all requests that begin from now on. The
+// verified tokens stay: they depend on keys, not on policies.
+func (e *Engine) Use(s *Snapshot) { e.snapshot.Store(s) }
+
+// Errors of [Engine.Ready].
+var (
+	ErrPolicyNotLoaded = errors.New("no policy is loaded")
+	ErrKeysUnavailable = errors.New("the keys of a Clerk instance are not available")
+)
+
+// Ready returns nil once a policy is in force and every Clerk instance has
+// keys that may be used. Public routes are served before that.
+func (e *Engine) Ready() error {
+	s := e.snapshot.Load()
+	if s == nil {
+		return ErrPolicyNotLoaded
+	}
+	for i := range s.keys {
+		if usable := s.keys[i].Usable; usable != nil && usable() != nil {
+			return ErrKeysUnavailable
+		}
+	}
+	return nil
+}
+
+// Check decides one request. It may wait for a key of a token that it sees for
+// the first time, never longer than ctx allows.
+func (e *Engine) Check(ctx context.Context, r *Request) Answer {
+	a, wait := e.Try(r)
+	if wait != nil {
+		return wait.Do(ctx)
+	}
+	return a
+}
+
+// Try decides without blocking. If that takes a key that has to be fetched
+// first it returns a [Wait], and the answer beside it denies.
+func (e *Engine) Try(r *Request) (Answer, *Wait) {
+	c := check{engine: e, snapshot: e.snapshot.Load(), request: r, start: e.now()}
+	return c.run(nil)
+}
+
+// Wait is a decision that lacks a key. Do fetches it and decides.
+type Wait struct {
+	check *check
+	keys  *Keys
+	keyID string
+}
+
+// Do waits for the key, as long as ctx allows, and decides. It is the only
+// place between a request and its answer that waits for the network.
+func (w *Wait) Do(ctx context.Context) (a Answer) {
+	defer w.check.recoverTo(&a)
+	err := w.keys.Await(ctx, w.keyID)
+	a, again := w.check.run(err)
+	if again != nil {
+		// The key was due once more in between. One wait for each request is
+		// enough; more would let a flood of new key ids hold requests.
+		a, _ = w.check.run(jwks.ErrUnavailable)
+	}
+	return a
+}
+
+// check is one request on its way.
+type check struct {
+	engine   *Engine
+	snapshot *Snapshot
+	request  *Request
+	start    time.Time      // when the request came
+	now      time.Time      // by which its token is judged, after any wait
+	trace    *policy.Trace  // nil unless the decision is to be explained
+	session  *clerk.Session // taken as verified; nil unless explaining claims
+	verdict  Verdict
+}
+
+// run decides, answers and reports. A key that could not be had in a wait
+// before arrives as keyErr.
+func (c *check) run(keyErr error) (a Answer, w *Wait) {
+	defer c.recoverTo(&a)
+	c.verdict, c.now = Verdict{}, c.engine.now()
+	if w = c.decide(keyErr); w != nil {
+		return Answer{}, w
+	}
+	a = newAnswer(&c.verdict)
+	c.report()
+	return a, nil
+}
+
+// report tells the observer.
+func (c *check) report() {
+	if o := c.engine.observer; o != nil {
+		o.Observe(&Decided{Request: c.request, Verdict: &c.verdict, Duration: c.engine.now().Sub(c.start)})
+	}
+}
+
+// recoverTo turns a panic into a denial. A filter that fails must not be a
+// filter that is open.
+func (c *check) recoverTo(a *Answer) {
+	if p := recover(); p != nil {
+		route, hash, id := c.verdict.Route, c.verdict.Policy, c.verdict.RequestID
+		c.verdict = Verdict{Route: route, Policy: hash, RequestID: id}
+		c.verdict.refuse(Fault, CodeInternalError, "panic: "+describePanic(p))
+		*a = newAnswer(&c.verdict)
+		c.reportQuietly()
+	}
+}
+
+// reportQuietly reports a fault to an observer that may be its cause.
+func (c *check) reportQuietly() {
+	defer func() { _ = recover() }()
+	c.report()
+}
