@@ -1,0 +1,80 @@
+package extauthz
+
+import (
+	"net/http"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/clerkgate/clerkgate/authz"
+)
+
+// respond writes an answer down as a CheckResponse. To Envoy a missing status
+// means OK, so every path through here sets one, and only an answer that says
+// Allow gets code OK.
+func respond(a *authz.Answer) *authv3.CheckResponse {
+	response := &authv3.CheckResponse{DynamicMetadata: metadata(a.Metadata)}
+	if a.Allow {
+		response.Status = status.New(codes.OK, "").Proto()
+		response.HttpResponse = &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
+			Headers:         overwrites(a.Set),
+			HeadersToRemove: a.Remove,
+		}}
+		return response
+	}
+	httpStatus := a.Status
+	if httpStatus < 400 || httpStatus > 599 {
+		httpStatus = http.StatusServiceUnavailable // a denial that says nothing, or something that is no denial
+	}
+	response.Status = status.New(grpcCode(httpStatus), http.StatusText(httpStatus)).Proto()
+	response.HttpResponse = &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
+		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(httpStatus)},
+		Headers: overwrites(a.ResponseHeaders),
+		Body:    string(a.Body),
+	}}
+	return response
+}
+
+// grpcCode gives a denial its gRPC code. None of them is OK.
+func grpcCode(httpStatus int) codes.Code {
+	switch httpStatus {
+	case http.StatusBadRequest:
+		return codes.InvalidArgument
+	case http.StatusUnauthorized:
+		return codes.Unauthenticated
+	case http.StatusServiceUnavailable:
+		return codes.Unavailable
+	}
+	return codes.PermissionDenied
+}
+
+// overwrites says "replace whatever the client sent" in every dialect: append
+// unset means overwrite to Envoy up to 1.36 and from 1.38, and append to 1.37,
+// where a forged value would survive; append_action alone is not read by 1.36.
+func overwrites(headers []authz.Header) []*corev3.HeaderValueOption {
+	out := make([]*corev3.HeaderValueOption, len(headers))
+	for i, h := range headers {
+		out[i] = &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			Append:       wrapperspb.Bool(false),
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}
+	}
+	return out
+}
+
+func metadata(fields []authz.Header) *structpb.Struct {
+	if len(fields) == 0 {
+		return nil
+	}
+	s := &structpb.Struct{Fields: make(map[string]*structpb.Value, len(fields))}
+	for _, f := range fields {
+		s.Fields[f.Name] = structpb.NewStringValue(f.Value)
+	}
+	return s
+}
