@@ -1,0 +1,103 @@
+// Package telemetry records what was decided.
+//
+// [NewDecisionLog] returns an observer for an authz.Engine that writes one
+// log/slog record for each decision: when, what was asked, which route, what
+// came out and why, how long it took, and the identity facts that a policy
+// reads.
+//
+// It never writes a token, a cookie, a query value or any request header other
+// than the request id: the path is cut at the '?', and the identity is what
+// was verified. A path is the client's text, so it is cut at [MaxPath] bytes.
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// MaxPath bounds, in bytes, the path and the host in a record. Longer ones are
+// cut: a client must not choose how much is logged about it.
+const MaxPath = 2048
+
+// DecisionLog writes one record for each decision. Create it with
+// [NewDecisionLog].
+type DecisionLog struct {
+	logger *slog.Logger
+}
+
+// NewDecisionLog returns a log that writes to logger at level Info.
+func NewDecisionLog(logger *slog.Logger) *DecisionLog {
+	return &DecisionLog{logger: logger}
+}
+
+// Observe writes the record of one decision.
+func (l *DecisionLog) Observe(d *authz.Decided) {
+	ctx := context.Background()
+	level := slog.LevelInfo
+	if d.Verdict.Kind == authz.Fault {
+		level = slog.LevelError
+	}
+	if !l.logger.Enabled(ctx, level) {
+		return
+	}
+	r, v := d.Request, d.Verdict
+	path, _, _ := strings.Cut(r.Path, "?")
+	attrs := make([]slog.Attr, 0, 16)
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("request_id", v.RequestID)
+	add("method", cut(r.Method))
+	add("host", cut(r.Host))
+	add("path", cut(path))
+	if len(r.Context) > 0 {
+		attrs = append(attrs, slog.Any("context", r.Context))
+	}
+	add("route", v.Route)
+	add("outcome", v.Outcome())
+	add("reason", v.Code)
+	add("clerk_reason", v.ClerkReason)
+	add("detail", v.Detail)
+	add("policy", v.Policy)
+	if v.Identity != nil {
+		attrs = append(attrs, slog.Any("identity", describe(v.Identity)))
+	}
+	attrs = append(attrs, slog.Float64("duration_ms", float64(d.Duration.Microseconds())/1000))
+	l.logger.LogAttrs(ctx, level, "decision", attrs...)
+}
+
+func cut(s string) string {
+	if len(s) > MaxPath {
+		return s[:MaxPath]
+	}
+	return s
+}
+
+// identity is a verified caller in the shape that policy tests use.
+type identity struct {
+	User      string        `json:"user,omitempty"`
+	Session   string        `json:"session,omitempty"`
+	TokenType string        `json:"tokenType,omitempty"`
+	Org       *organization `json:"org,omitempty"`
+}
+
+type organization struct {
+	ID          string   `json:"id"`
+	Slug        string   `json:"slug,omitempty"`
+	Role        string   `json:"role,omitempty"`
+	Permissions []string `json:"permissions,omitempty"`
+}
+
+func describe(id *policy.Identity) identity {
+	out := identity{User: id.UserID, Session: id.SessionID, TokenType: id.TokenType}
+	if id.OrgID != "" {
+		out.Org = &organization{ID: id.OrgID, Slug: id.OrgSlug, Role: id.OrgRole, Permissions: id.OrgPermissions}
+	}
+	return out
+}
