@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/internal/clerk"
+	"github.com/clerkgate/clerkgate/jwks"
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+func newCheckCommand() *cobra.Command {
+	var c checkCommand
+	cmd := &cobra.Command{
+		Use:   "check FILE…",
+		Short: "Validate policy files",
+		Long: `Validates policy files and prints every problem with its place and, where one
+helps, a hint. Exits with 1 if there is an error, or with --strict a warning.
+
+Variables such as ${CLERK_PUBLISHABLE_KEY} are taken from the environment; in
+CI, where they are not set, use --allow-unset.`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return c.run(cmd.OutOrStdout(), files)
+		},
+	}
+	cmd.Flags().BoolVar(&c.strict, "strict", false, "let warnings fail, too")
+	cmd.Flags().BoolVar(&c.allowUnset, "allow-unset", false, "take unset variables as placeholders")
+	return cmd
+}
+
+type checkCommand struct {
+	strict, allowUnset bool
+}
+
+func (c *checkCommand) run(w io.Writer, files []string) error {
+	failed := false
+	var unread error
+	for _, file := range files {
+		problems, err := c.check(file)
+		if err != nil {
+			if unread != nil {
+				say(os.Stderr, "%v", unread)
+			}
+			unread = err
+			continue
+		}
+		printProblems(w, problems)
+		if problems.Err() != nil || c.strict && problems.Count(policy.Warning) > 0 {
+			failed = true
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s: ok\n", file); err != nil {
+			return err
+		}
+	}
+	if unread != nil {
+		return unread
+	}
+	if failed {
+		return errFindings
+	}
+	return nil
+}
+
+// check judges a policy exactly as serve does, without keys from the network.
+func (c *checkCommand) check(file string) (policy.Problems, error) {
+	_, problems, err := loadPolicy(file, policy.Options{Env: os.LookupEnv, AllowUnset: c.allowUnset}, offlineKeys)
+	return problems, err
+}
+
+// offlineKeys checks what can be checked about an instance's keys without
+// fetching them.
+func offlineKeys(c policy.Clerk) (authz.Keys, error) {
+	if c.JWTKey.Value != "" {
+		return pinnedKeys(c)
+	}
+	if _, err := jwks.NewSource(jwks.Config{URL: jwksURL(c)}); err != nil {
+		return authz.Keys{}, err
+	}
+	return authz.Keys{Lookup: noKeys{}}, nil
+}
+
+// noKeys is a source without keys: whatever asks it is denied.
+type noKeys struct{}
+
+func (noKeys) Key(string) (*jwks.Key, error) { return nil, jwks.ErrUnavailable }
+
+// jwksURL is where an instance publishes its keys unless the policy says so.
+func jwksURL(c policy.Clerk) string {
+	if c.JWKSURL.Value != "" {
+		return c.JWKSURL.Value
+	}
+	key, err := clerk.ParsePublishableKey(c.PublishableKey.Value)
+	if err != nil { // Compile has refused it before it asked for keys
+		return ""
+	}
+	return "https://" + key.Host + "/.well-known/jwks.json"
+}

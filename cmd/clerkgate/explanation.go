@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// explanation is one decision as explain shows it; its JSON names are stable.
+type explanation struct {
+	Outcome    string             `json:"outcome"`
+	Status     int                `json:"status"`
+	Code       string             `json:"code"`
+	Route      string             `json:"route"`
+	Params     map[string]string  `json:"params"`
+	Conditions []policy.Condition `json:"conditions"`
+	Headers    headerChanges      `json:"headers"`
+
+	request    string
+	access     string
+	detail     string
+	user       string
+	org        string
+	credential bool // a token was looked at
+	unverified bool // … and its signature was not
+}
+
+// headerChanges is what the service gets.
+type headerChanges struct {
+	Set    map[string]string `json:"set"`
+	Remove []string          `json:"remove"`
+}
+
+func newExplanation(r *authz.Request, v *authz.Verdict, a *authz.Answer) *explanation {
+	e := &explanation{
+		Outcome:    v.Outcome(),
+		Status:     a.Status,
+		Code:       v.Code,
+		Route:      v.Route,
+		Params:     map[string]string{},
+		Conditions: []policy.Condition{},
+		Headers:    headerChanges{Set: map[string]string{}, Remove: slices.Clone(a.Remove)},
+		request:    r.Method + " " + displayURL(r),
+		detail:     v.Detail,
+	}
+	if a.Allow {
+		e.Status = 200
+	}
+	if e.Headers.Remove == nil {
+		e.Headers.Remove = []string{}
+	}
+	for _, h := range a.Set {
+		e.Headers.Set[h.Name] = h.Value
+	}
+	if v.Trace != nil {
+		e.Conditions = append(e.Conditions, v.Trace.Conditions...)
+	}
+	maps.Copy(e.Params, v.Params)
+	e.access = v.Access
+	if id := v.Identity; id != nil {
+		e.user, e.org = id.UserID, id.OrgID
+	}
+	return e
+}
+
+// writeText prints the explanation for a person.
+func (e *explanation) writeText(w io.Writer) error {
+	var b strings.Builder
+	if e.Outcome == "pass" {
+		fmt.Fprintf(&b, "PASS  %s\n", e.request)
+	} else {
+		fmt.Fprintf(&b, "DENY  %s  %d %s\n", e.request, e.Status, e.Code)
+	}
+	if e.detail != "" {
+		fmt.Fprintf(&b, "      %s\n", e.detail)
+	}
+	e.writeRoute(&b)
+	e.writeCaller(&b)
+	for _, c := range e.Conditions {
+		mark := "ok  "
+		if !c.Holds {
+			mark = "FAIL"
+		}
+		fmt.Fprintf(&b, "  %s  %-11s want %s, got %s", mark, c.Line, orNothing(c.Want), orNothing(c.Got))
+		if !c.Holds {
+			fmt.Fprintf(&b, "  (%s)", c.Code)
+		}
+		b.WriteByte('\n')
+	}
+	if e.Outcome == "pass" {
+		for _, name := range slices.Sorted(maps.Keys(e.Headers.Set)) {
+			fmt.Fprintf(&b, "sets    %s: %s\n", name, e.Headers.Set[name])
+		}
+		if len(e.Headers.Remove) > 0 {
+			fmt.Fprintf(&b, "removes %s\n", strings.Join(e.Headers.Remove, ", "))
+		}
+	}
+	if e.unverified {
+		b.WriteString("note: the signature of the token was not checked (no jwtKey in the policy, no --jwks)\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (e *explanation) writeRoute(b *strings.Builder) {
+	if e.Route == "" {
+		b.WriteString("route   none\n")
+		return
+	}
+	fmt.Fprintf(b, "route   %s (%s)\n", e.Route, e.access)
+	for _, name := range slices.Sorted(maps.Keys(e.Params)) {
+		fmt.Fprintf(b, "  {%s} = %s\n", name, e.Params[name])
+	}
+}
+
+func (e *explanation) writeCaller(b *strings.Builder) {
+	switch {
+	case e.user == "":
+		return
+	case e.org == "":
+		fmt.Fprintf(b, "caller  %s, no organisation\n", e.user)
+	default:
+		fmt.Fprintf(b, "caller  %s in %s\n", e.user, e.org)
+	}
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}

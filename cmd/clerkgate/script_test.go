@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/clerkgate/clerkgate/internal/clerktest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"clerkgate": main})
+}
+
+// scriptLifetime is how long the tokens of the scripts live, from now on: serve
+// has no other clock.
+const scriptLifetime = time.Hour
+
+// TestScripts runs the stories in testdata against the real main. Each finds in
+// its environment and folder: CLERK_PUBLISHABLE_KEY, CLERK_JWT_KEY and jwks.json
+// of one Clerk instance, tokens ADMIN (of org_acme, role org:admin, permission
+// org:invoices:manage), MEMBER (of org_acme), ALONE (no organisation), OLD
+// (expired) and FORGED (signed with another key under the same id).
+func TestScripts(t *testing.T) {
+	instance := clerktest.New(clerktest.Options{FrontendAPI: "clerk.example.com", Live: true})
+	stranger := clerktest.New(clerktest.Options{FrontendAPI: "clerk.example.com", Live: true})
+	keys, err := json.Marshal(map[string]any{"keys": []any{instance.Signer().JWK()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	acme := clerktest.Org{ID: "org_acme", Slug: "acme", Role: "org:member"}
+	admin := acme
+	admin.Role, admin.Permissions = "org:admin", []string{"org:invoices:manage"}
+	old := time.Now().Add(-2 * scriptLifetime)
+	tokens := map[string]string{
+		"ADMIN":  instance.Token(clerktest.Claims{User: "user_ada", Org: admin, ExpiresIn: scriptLifetime}),
+		"MEMBER": instance.Token(clerktest.Claims{User: "user_bob", Org: acme, ExpiresIn: scriptLifetime}),
+		"ALONE":  instance.Token(clerktest.Claims{User: "user_cleo", ExpiresIn: scriptLifetime}),
+		"OLD":    instance.Token(clerktest.Claims{User: "user_bob", IssuedAt: old, ExpiresIn: scriptLifetime}),
+		"FORGED": stranger.Token(clerktest.Claims{User: "user_bob", ExpiresIn: scriptLifetime, Header: map[string]any{"kid": instance.Signer().ID}}),
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("CLERK_PUBLISHABLE_KEY", instance.PublishableKey())
+			env.Setenv("CLERK_JWT_KEY", instance.Signer().PEM())
+			for name, token := range tokens {
+				env.Setenv(name, token)
+			}
+			return os.WriteFile(filepath.Join(env.WorkDir, "jwks.json"), keys, 0o600)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"await-health": awaitHealth,
+			"terminate":    terminate,
+		},
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+	})
+}
+
+// patience bounds how long a script waits for a program to come up.
+const patience = 20 * time.Second
+
+// awaitHealth waits until the admin address answers as wanted: await-health
+// ADDRESS for ready, ! await-health ADDRESS for an answer that is not ready.
+func awaitHealth(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: await-health address")
+	}
+	await(ts, func(ctx context.Context) error {
+		err := probe(ctx, args[0], "/readyz")
+		if neg {
+			if alive := probe(ctx, args[0], "/livez"); alive != nil {
+				return alive
+			}
+			if err == nil {
+				return fmt.Errorf("ready")
+			}
+			return nil
+		}
+		return err
+	})
+}
+
+// terminate sends SIGTERM to the script's newest background program.
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
+	running := ts.BackgroundCmds()
+	if neg || len(args) != 0 || len(running) == 0 {
+		ts.Fatalf("usage: terminate, with a program in the background")
+	}
+	ts.Check(running[len(running)-1].Process.Signal(syscall.SIGTERM))
+}
+
+// await asks again until there is no error; a program that starts gives no
+// other event.
+func await(ts *testscript.TestScript, ask func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ts.Fatalf("waited %s in vain: %v", patience, err)
+		}
+	}
+}

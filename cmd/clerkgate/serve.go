@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/internal/telemetry"
+	"github.com/clerkgate/clerkgate/jwks"
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// Defaults of serve. Both listeners are on loopback: the sidecar shares a
+// network namespace with the only callers it has.
+const (
+	defaultListen = "127.0.0.1:9000"
+	defaultAdmin  = "127.0.0.1:9001"
+	defaultDrain  = 5 * time.Second
+)
+
+type serveCommand struct {
+	policy     string
+	listen     []string
+	admin      string
+	logLevel   string
+	logFormat  string
+	tokenCache int
+	drain      time.Duration
+}
+
+func newServeCommand() *cobra.Command {
+	var c serveCommand
+	cmd := &cobra.Command{
+		Use:   "serve --policy FILE",
+		Short: "Run the sidecar",
+		Long: `Runs the sidecar: the ext_authz gRPC service that Envoy asks about each request.
+
+Each flag can also be given as an environment variable: --log-level is
+CLERKGATE_LOG_LEVEL. --listen can be repeated; in CLERKGATE_LISTEN its values are
+separated by commas.
+
+SIGTERM or SIGINT drains: health turns to NOT_SERVING, requests are still
+answered for --drain, then the server stops. A second signal stops at once.`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.policy == "" {
+				return usageError{fmt.Errorf("--policy is required"), cmd.CommandPath()}
+			}
+			logger, err := newLogger(cmd.ErrOrStderr(), c.logLevel, c.logFormat)
+			if err != nil {
+				return usageError{err, cmd.CommandPath()}
+			}
+			return c.run(cmd.Context(), logger)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.policy, "policy", "", "policy `file`")
+	f.StringArrayVar(&c.listen, "listen", []string{defaultListen}, "`address` for Envoy: host:port or unix:///path (repeatable)")
+	f.StringVar(&c.admin, "admin", defaultAdmin, "HTTP `address` for health endpoints; empty turns it off")
+	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&c.logFormat, "log-format", "json", "json or text")
+	f.IntVar(&c.tokenCache, "token-cache", authz.DefaultTokenCache, "how many verified tokens to remember; 0 turns it off")
+	f.DurationVar(&c.drain, "drain", defaultDrain, "how long to go on answering after SIGTERM")
+	return cmd
+}
+
+// run serves until a signal or a failure.
+func (c *serveCommand) run(ctx context.Context, logger *slog.Logger) error {
+	first := make(chan os.Signal, 2)
+	signal.Notify(first, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(first)
+
+	var sources []*jwks.Source
+	snapshot, problems, err := loadPolicy(c.policy, policy.Options{Env: os.LookupEnv}, func(p policy.Clerk) (authz.Keys, error) {
+		return remoteKeys(p, logger, &sources)
+	})
+	if err != nil {
+		return err
+	}
+	if problems.Err() != nil {
+		printProblems(os.Stderr, problems)
+		return withHint(fmt.Errorf("%s: not served because of the errors above", c.policy), "clerkgate check "+c.policy+" shows them as well")
+	}
+	if snapshot.Instances() == 0 {
+		return withHint(fmt.Errorf("%s: no Clerk instance", c.policy), "set CLERK_PUBLISHABLE_KEY, or write a clerk section")
+	}
+	for _, p := range problems {
+		logger.Warn("policy", "file", p.File, "line", p.Line, "message", p.Message)
+	}
+	s, err := newSidecar(ctx, sidecarOptions{
+		engine: authz.New(authz.Options{TokenCache: cacheSize(c.tokenCache), Observer: telemetry.NewDecisionLog(logger)}),
+		listen: c.listen, admin: c.admin, sources: sources, logger: logger, drain: c.drain,
+	})
+	if err != nil {
+		return err
+	}
+	s.engine.Use(snapshot)
+	p := snapshot.Policy()
+	logger.Info("policy loaded", "file", p.File, "policy", p.Hash, "routes", len(p.Routes), "instances", snapshot.Instances())
+	return s.run(ctx, first)
+}
+
+// cacheSize maps the flag to the engine's terms, where 0 is the default.
+func cacheSize(flag int) int {
+	if flag <= 0 {
+		return -1
+	}
+	return flag
+}
+
+// remoteKeys is the key source of an instance that is being served: its PEM
+// key if there is one, else its JWKS endpoint.
+func remoteKeys(c policy.Clerk, logger *slog.Logger, sources *[]*jwks.Source) (authz.Keys, error) {
+	if c.JWTKey.Value != "" {
+		return pinnedKeys(c)
+	}
+	source, err := jwks.NewSource(jwks.Config{
+		URL:      jwksURL(c),
+		Refresh:  c.Keys.Refresh,
+		Cooldown: c.Keys.Cooldown,
+		Stale:    c.Keys.Stale,
+		Logger:   logger,
+	})
+	if err != nil {
+		return authz.Keys{}, err
+	}
+	*sources = append(*sources, source)
+	return authz.Keys{
+		Lookup: source,
+		Await: func(ctx context.Context, keyID string) error {
+			_, err := source.Await(ctx, keyID)
+			return err
+		},
+		Usable: func() error { return source.Status().Usable() },
+	}, nil
+}
