@@ -87,22 +87,22 @@ func (in *reading) take(r *Request, h *Header, stripOverrides bool) (malformed s
 			in.authorizations++
 		}
 	case "cookie":
-		in.cookie = joinCookies(in.cookie, h.Value)
+		in.cookie = join(in.cookie, h.Value, "; ")
 	case "accept":
-		in.accept = first(in.accept, h.Value)
+		in.accept = join(in.accept, h.Value, ", ")
 	case "sec-fetch-dest":
-		in.secFetchDest = first(in.secFetchDest, h.Value)
+		in.secFetchDest = join(in.secFetchDest, h.Value, ", ")
 	case "referer":
-		in.referer = first(in.referer, h.Value)
+		in.referer = join(in.referer, h.Value, ", ")
 	case "origin":
-		in.origin = first(in.origin, h.Value)
+		in.origin = join(in.origin, h.Value, ", ")
 	case "x-forwarded-host":
-		in.forwardedHost = first(in.forwardedHost, h.Value)
+		in.forwardedHost = join(in.forwardedHost, h.Value, ", ")
 	case "x-forwarded-proto":
-		in.forwardedProto = first(in.forwardedProto, h.Value)
+		in.forwardedProto = join(in.forwardedProto, h.Value, ", ")
 	case "x-request-id":
-		if printable(h.Value) && len(h.Value) <= MaxRequestID {
-			in.requestID = first(in.requestID, h.Value)
+		if in.requestID == "" && printable(h.Value) && len(h.Value) <= MaxRequestID {
+			in.requestID = h.Value
 		}
 	case ":authority", ":path", ":method":
 		return in.takePseudo(r, name, h.Value)
@@ -137,25 +137,17 @@ func (in *reading) takePseudo(r *Request, name, value string) (malformed string)
 	return ""
 }
 
-// first keeps the first of several lines, as the SDK's Headers.get begins with
-// it; a later line can only add to a list whose first member decides.
-func first(have, next string) string {
-	if have != "" {
-		return have
-	}
-	return next
-}
-
-// joinCookies makes one cookie header of several lines (RFC 9113 section
-// 8.2.3, RFC 6265 section 5.4).
-func joinCookies(have, next string) string {
+// join makes one value of several lines as the SDK's Headers.get does (", ",
+// RFC 9110 section 5.3), and cookies as RFC 9113 section 8.2.3 has it ("; "). A
+// proxy that joins lines by itself is then read as one that does not.
+func join(have, next, separator string) string {
 	if have == "" {
 		return next
 	}
 	if next == "" {
 		return have
 	}
-	return have + "; " + next
+	return have + separator + next
 }
 
 // lower folds ASCII letters only, and allocates only if there is one to fold:

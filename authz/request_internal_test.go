@@ -1,0 +1,30 @@
+package authz
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestRepeatedHeadersHaveOneReading: what Clerk's rules see must not depend on
+// whether the proxy sends lines apart, and is what the SDK's Headers.get gives.
+func TestRepeatedHeadersHaveOneReading(t *testing.T) {
+	r := &Request{Method: "GET", Path: "/", Host: "h", Headers: []Header{
+		{"sec-fetch-dest", "document"}, {"Sec-Fetch-Dest", "empty"},
+		{"accept", "text/html"}, {"accept", ""}, {"accept", "*/*"},
+		{"referer", "https://a/"}, {"origin", "https://a"}, {"origin", "null"},
+		{"x-forwarded-host", "a"}, {"x-forwarded-host", "b"}, {"x-forwarded-proto", "https"}, {"x-forwarded-proto", "http"},
+		{"cookie", "a=1"}, {"cookie", ""}, {"cookie", "b=2"},
+		{"x-request-id", "not printable"}, {"x-request-id", "one"}, {"x-request-id", "two"},
+		{"authorization", ""}, {"authorization", "Bearer a"},
+	}}
+	got, malformed := read(r, false)
+	want := reading{
+		secFetchDest: "document, empty", accept: "text/html, */*", referer: "https://a/", origin: "https://a, null",
+		forwardedHost: "a, b", forwardedProto: "https, http", cookie: "a=1; b=2", requestID: "one",
+		authorization: "Bearer a", authorizations: 1,
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(reading{})); diff != "" || malformed != "" {
+		t.Errorf("malformed %q (-want +got):\n%s", malformed, diff)
+	}
+}
