@@ -34,7 +34,6 @@ func (c *check) decide(keyErr error) *Wait {
 	}
 	if m.Route == nil || m.Route.Access == policy.AccessDeny || m.Route.Access == policy.AccessPublic {
 		// Credentials are not looked at: what is wrong with them cannot matter.
-		v.Presented = in.authorizations > 0
 		c.judge(m, nil)
 		return nil
 	}
