@@ -25,7 +25,7 @@ Variables such as ${CLERK_PUBLISHABLE_KEY} are taken from the environment; in
 CI, where they are not set, use --allow-unset.`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			return c.run(cmd.OutOrStdout(), files)
+			return c.run(cmd.OutOrStdout(), cmd.ErrOrStderr(), files)
 		},
 	}
 	cmd.Flags().BoolVar(&c.strict, "strict", false, "let warnings fail, too")
@@ -37,14 +37,14 @@ type checkCommand struct {
 	strict, allowUnset bool
 }
 
-func (c *checkCommand) run(w io.Writer, files []string) error {
+func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 	failed := false
 	var unread error
 	for _, file := range files {
 		problems, err := c.check(file)
 		if err != nil {
 			if unread != nil {
-				say(os.Stderr, "%v", unread)
+				say(stderr, "%v", unread)
 			}
 			unread = err
 			continue

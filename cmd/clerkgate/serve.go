@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -57,7 +58,7 @@ answered for --drain, then the server stops. A second signal stops at once.`,
 			if err != nil {
 				return usageError{err, cmd.CommandPath()}
 			}
-			return c.run(cmd.Context(), logger)
+			return c.run(cmd.Context(), cmd.ErrOrStderr(), logger)
 		},
 	}
 	f := cmd.Flags()
@@ -72,7 +73,7 @@ answered for --drain, then the server stops. A second signal stops at once.`,
 }
 
 // run serves until a signal or a failure.
-func (c *serveCommand) run(ctx context.Context, logger *slog.Logger) error {
+func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.Logger) error {
 	first := make(chan os.Signal, 2)
 	signal.Notify(first, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(first)
@@ -85,7 +86,7 @@ func (c *serveCommand) run(ctx context.Context, logger *slog.Logger) error {
 		return err
 	}
 	if problems.Err() != nil {
-		printProblems(os.Stderr, problems)
+		printProblems(stderr, problems)
 		return withHint(fmt.Errorf("%s: not served because of the errors above", c.policy), "clerkgate check "+c.policy+" shows them as well")
 	}
 	if snapshot.Instances() == 0 {
