@@ -83,8 +83,8 @@ func TestAwaitWorksWithoutRun(t *testing.T) {
 // TestAwaitAnswersBeforeTheDeadline measures in the bubble's time, which is exact.
 func TestAwaitAnswersBeforeTheDeadline(t *testing.T) {
 	for _, tt := range []struct{ left, answers time.Duration }{
-		{time.Second, 980 * time.Millisecond},
-		{200 * time.Millisecond, 180 * time.Millisecond},
+		{time.Second, 900 * time.Millisecond},
+		{200 * time.Millisecond, 150 * time.Millisecond},
 		{80 * time.Millisecond, 60 * time.Millisecond},
 		{40 * time.Millisecond, 30 * time.Millisecond},
 		{4 * time.Millisecond, 3 * time.Millisecond},

@@ -58,9 +58,9 @@ type flight struct {
 
 // awaitMargin is how long before its caller's deadline Await gives up, so that
 // there is time to build and send an answer: our judgement; a denial takes far
-// less than a millisecond, a paused process more. Of short deadlines it takes a
-// quarter, so that they are worth waiting for at all.
-const awaitMargin = 20 * time.Millisecond
+// less than a millisecond, but a tenth of Envoy's second got lost on a busy
+// machine. Of short deadlines it takes a quarter, so that they are worth waiting for at all.
+const awaitMargin = 100 * time.Millisecond
 
 // Key finds a key by its id. It never blocks, and does not allocate.
 //
