@@ -39,10 +39,13 @@ func BenchmarkMatch(b *testing.B) {
 func BenchmarkDecide(b *testing.B) {
 	p := load(b, `version: 1
 routes:
-  - {name: a, path: "/orgs/{org}", require: {org: "{org}", role: [billing, admin], permission: org:invoices:manage}}
+  - name: a
+    path: "/orgs/{org}"
+    require: {org: "{org}", role: [billing, admin], permission: org:invoices:manage, feature: [a, org:b], plan: gold, reverification: strict}
 `)
 	_, m := ask(b, p, "GET", "", "/orgs/acme", nil)
 	id := who("admin")
+	id.OrgFeatures, id.UserPlans, id.FactorAges = []string{"a", "b"}, []string{"gold"}, []float64{1, -1}
 	b.ReportAllocs()
 	for b.Loop() {
 		if Decide(m, id, nil).Outcome != Passed {

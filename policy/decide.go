@@ -5,27 +5,51 @@ type Code string
 
 // The codes.
 const (
-	CodeNone               Code = ""                    // passed, or the line holds
-	CodeNoRoute            Code = "no-route"            // no route matches
-	CodeAccessDenied       Code = "access-denied"       // access: deny
-	CodeUnauthenticated    Code = "unauthenticated"     // nobody is signed in; the caller of Decide knows better why
-	CodeOrgRequired        Code = "org-required"        // no organisation is active
-	CodeOrgForbidden       Code = "org-forbidden"       // an organisation is active and must not be
-	CodeOrgMismatch        Code = "org-mismatch"        // another organisation is active
-	CodeRoleRequired       Code = "role-required"       // none of the roles
-	CodePermissionRequired Code = "permission-required" // not all of the permissions
+	CodeNone                   Code = ""                        // passed, or the line holds
+	CodeNoRoute                Code = "no-route"                // no route matches
+	CodeAccessDenied           Code = "access-denied"           // access: deny, or no signature of the webhook
+	CodeUnauthenticated        Code = "unauthenticated"         // no token that the route accepts; the caller of Decide knows better why
+	CodeOrgRequired            Code = "org-required"            // no organisation is active
+	CodeOrgForbidden           Code = "org-forbidden"           // an organisation is active and must not be
+	CodeOrgMismatch            Code = "org-mismatch"            // another organisation is active
+	CodeRoleRequired           Code = "role-required"           // none of the roles
+	CodePermissionRequired     Code = "permission-required"     // not all of the permissions
+	CodeFeatureRequired        Code = "feature-required"        // not all of the features
+	CodePlanRequired           Code = "plan-required"           // not all of the plans
+	CodeReverificationRequired Code = "reverification-required" // the user's factors were verified too long ago
 )
 
 // Identity is who asks, as far as the policy looks at it. All of it must have
 // been verified.
 type Identity struct {
-	UserID         string
-	SessionID      string
-	OrgID          string // of the active organisation; empty: none is
+	// UserID is the user, if there is one: of a session, a JWT template, an OAuth
+	// token, or of an API key that belongs to a user.
+	UserID    string
+	SessionID string
+	// MachineID is the machine that a machine-to-machine token speaks for.
+	MachineID string
+	// OrgID is the active organisation of a session, or the organisation that an
+	// API key belongs to; empty: none.
+	OrgID          string
 	OrgSlug        string
 	OrgRole        string   // as the token has it, with or without "org:"
 	OrgPermissions []string // as Clerk's SDK decodes them, with "org:"
-	TokenType      string
+	// Features and plans by the scope that the token's fea and pla have them in,
+	// without it. One that has both scopes is in both lists.
+	OrgFeatures, UserFeatures []string
+	OrgPlans, UserPlans       []string
+	// FactorAges is the token's fva: how many minutes ago the first and the
+	// second factor were verified, -1 for one that the user does not have. Nil if
+	// the token has none, or one that is not two finite numbers of which each is
+	// -1 or not negative.
+	FactorAges []float64
+	// TokenType is Clerk's name for the type of the token: session_token,
+	// template_token, m2m_token, api_key or oauth_token. Empty counts as
+	// session_token; any other is nobody's.
+	TokenType string
+	// Webhook says that the request has a valid signature of the webhook of its
+	// route.
+	Webhook bool
 }
 
 // Outcome says whether a request passes.
@@ -54,6 +78,10 @@ type Decision struct {
 	// Detail is a sentence about why it was denied. It holds words of the policy
 	// and nothing of the request.
 	Detail string
+	// Reverification is what would help; set if and only if Code is
+	// CodeReverificationRequired. It belongs to the policy and must not be
+	// changed.
+	Reverification *Reverification
 }
 
 // Trace collects how a decision was made.
@@ -64,7 +92,7 @@ type Trace struct {
 
 // Condition is one line of require with its result.
 type Condition struct {
-	Line  string `json:"line"`  // org, role or permission
+	Line  string `json:"line"`  // org, role, permission, feature, plan or reverification
 	Want  string `json:"want"`  // what the policy asks for, parameters filled in
 	Got   string `json:"got"`   // what the identity has
 	Holds bool   `json:"holds"` // whether that is enough
@@ -82,16 +110,44 @@ func Decide(m Match, id *Identity, tr *Trace) Decision {
 	switch m.Route.Access {
 	case AccessPublic, AccessOptional:
 		return Decision{Outcome: Passed}
+	case AccessWebhook:
+		if id != nil && id.Webhook {
+			return Decision{Outcome: Passed}
+		}
+		return Decision{Code: CodeAccessDenied, Detail: "the route is for signed webhooks"}
 	case AccessAuthenticated:
 	default:
 		return Decision{Code: CodeAccessDenied, Detail: "the route is closed"}
 	}
-	// Clerk's has() is false for whoever has no user id.
-	if id == nil || id.UserID == "" {
-		return Decision{Code: CodeUnauthenticated, Detail: "the route is for signed-in users"}
+	if !id.authenticates(m.Route.Tokens) {
+		return Decision{Code: CodeUnauthenticated, Detail: "the route is for callers with a token that it accepts"}
 	}
 	return m.Route.judge(m, id, tr)
 }
+
+// authenticates reports whether the identity comes from a token of these types
+// and names whom it speaks for. Clerk's has() is false, too, for a session
+// without a user.
+func (id *Identity) authenticates(accepted TokenTypes) bool {
+	if id == nil {
+		return false
+	}
+	t := tokenType(id.TokenType)
+	if !accepted.Has(t) {
+		return false
+	}
+	switch t {
+	case TokenM2M:
+		return id.MachineID != ""
+	case TokenAPIKey:
+		return id.UserID != "" || id.OrgID != ""
+	}
+	return id.UserID != ""
+}
+
+// isSession reports whether has() of Clerk's SDK can be true: it is false for
+// every other type of token, whatever the token says.
+func (id *Identity) isSession() bool { return tokenType(id.TokenType) == TokenSession }
 
 // judge evaluates the lines of require.
 func (r *Route) judge(m Match, id *Identity, tr *Trace) Decision {
@@ -105,7 +161,10 @@ func (r *Route) judge(m Match, id *Identity, tr *Trace) Decision {
 		if code == CodeNone || decision.Outcome != Passed {
 			continue
 		}
-		decision = Decision{Denied, code, q.name, q.explain(code)}
+		decision = Decision{Code: code, Line: q.name, Detail: q.explain(code)}
+		if fresh, ok := q.line.(*freshFactors); ok {
+			decision.Reverification = &fresh.config
+		}
 		if tr == nil {
 			break
 		}

@@ -9,44 +9,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// who are the people of the tables below.
-func who(name string) *Identity {
-	id := &Identity{UserID: "user_1", SessionID: "sess_1"}
-	switch name {
-	case "anonymous":
-		return nil
-	case "nobody":
-		return &Identity{OrgID: "org_acme", OrgSlug: "acme", OrgRole: "org:admin"}
-	case "personal":
-	case "admin":
-		id.OrgID, id.OrgSlug, id.OrgRole = "org_acme", "acme", "org:admin"
-		id.OrgPermissions = []string{"org:invoices:read", "org:invoices:manage"}
-	case "member":
-		id.OrgID, id.OrgSlug, id.OrgRole = "org_acme", "acme", "member"
-		id.OrgPermissions = []string{"org:invoices:read", "invoices:manage"}
-	case "stranger":
-		id.OrgID, id.OrgSlug, id.OrgRole = "org_other", "other", "org:admin"
-	case "bare": // an organisation of which nothing else is known
-		id.OrgID = "org_acme"
-	case "remnant": // without an active organisation
-		id.OrgSlug, id.OrgRole, id.OrgPermissions = "acme", "org:admin", []string{"org:invoices:manage"}
-	default:
-		panic(name)
-	}
-	return id
-}
-
 // decide asks about one route. It also checks that a trace changes nothing and
 // has every line.
 func decide(t *testing.T, fields, raw, name string) (Decision, *Trace) {
 	t.Helper()
-	p := load(t, "version: 1\nroutes:\n  - {name: one, path: '/orgs/{org}/**', "+fields+"}\n")
+	p := load(t, "version: 1\n"+clerkSection+"routes:\n  - {name: one, path: '/orgs/{org}/**', "+fields+"}\n")
 	_, m := ask(t, p, "GET", "", raw, nil)
 	d, tr := Decide(m, who(name), nil), &Trace{}
 	if traced := Decide(m, who(name), tr); traced != d {
 		t.Errorf("%s for %s: %+v, with a trace %+v", fields, name, d, traced)
 	}
-	if id := who(name); id != nil && id.UserID != "" && m.Route.Access == AccessAuthenticated && len(tr.Conditions) != len(m.Route.require) {
+	if m.Route.Access == AccessAuthenticated && d.Code != CodeUnauthenticated && len(tr.Conditions) != len(m.Route.require) {
 		t.Errorf("%s for %s: the trace has %d conditions of %d", fields, name, len(tr.Conditions), len(m.Route.require))
 	}
 	for _, c := range tr.Conditions {
@@ -106,6 +79,65 @@ func TestDecide(t *testing.T) {
 		{"require: {permission: org:a:b, role: owner, org: acme}", "admin", "role-required role"},
 		{"require: {permission: org:a:b, role: admin, org: acme}", "admin", "permission-required permission"},
 		{"require: {permission: org:a:b, role: admin}", "personal", "org-required role"},
+		{"require: {feature: reports}", "customer", pass},
+		{"require: {feature: org:reports}", "customer", pass},
+		{"require: {feature: user:reports}", "customer", "feature-required feature"},
+		{"require: {feature: export}", "subscriber", pass},
+		{"require: {feature: user:export}", "subscriber", pass},
+		{"require: {feature: org:export}", "subscriber", "feature-required feature"},
+		{"require: {feature: [org:both, user:both, both, reports]}", "customer", pass},
+		{"require: {feature: [both, reports]}", "subscriber personal", "feature-required feature"},
+		{"require: {feature: Reports}", "customer", "feature-required feature"},
+		{"require: {feature: gold}", "customer", "feature-required feature"},
+		{"require: {plan: gold}", "customer", pass},
+		{"require: {plan: org:gold}", "customer", pass},
+		{"require: {plan: user:gold}", "customer", "plan-required plan"},
+		{"require: {plan: [gold, pro]}", "customer subscriber personal", "plan-required plan"},
+		{"require: {plan: user:pro}", "subscriber", pass},
+		{"require: {plan: reports}", "customer", "plan-required plan"},
+
+		{"require: {reverification: strict}", "fresh", pass},
+		{"require: {reverification: strict}", "stale personal", "reverification-required reverification"},
+		{"require: {reverification: lax}", "stale", pass},
+		{"require: {reverification: {level: first_factor, afterMinutes: 1.5}}", "fresh", pass},
+		{"require: {reverification: {level: second_factor, afterMinutes: 1.5}}", "fresh", "reverification-required reverification"},
+
+		{"require: {reverification: strict, plan: none, feature: none, permission: a:b, role: owner, org: acme}", "admin", "role-required role"},
+		{"require: {reverification: strict, plan: none, feature: none, permission: a:b, org: acme}", "admin", "permission-required permission"},
+		{"require: {reverification: strict, plan: none, feature: none, org: acme}", "admin", "feature-required feature"},
+		{"require: {reverification: strict, plan: none, org: acme}", "admin", "plan-required plan"},
+		{"require: {reverification: strict, org: acme}", "admin", "reverification-required reverification"},
+		{"require: {plan: gold, role: admin}", "personal", "org-required role"},
+
+		{"tokens: session", "personal admin", pass},
+		{"tokens: session", "template oauth userkey orgkey machine bogus webhook anonymous", "unauthenticated"},
+		{"tokens: template", "template", pass},
+		{"tokens: template", "personal oauth userkey orgkey machine bogus anonymous", "unauthenticated"},
+		{"tokens: m2m", "machine", pass},
+		{"tokens: m2m", "personal template oauth userkey orgkey bogus anonymous", "unauthenticated"},
+		{"tokens: apiKey", "userkey orgkey", pass},
+		{"tokens: apiKey", "personal template oauth machine bogus anonymous", "unauthenticated"},
+		{"tokens: oauth", "oauth", pass},
+		{"tokens: oauth", "personal template userkey orgkey machine bogus anonymous", "unauthenticated"},
+		{"tokens: [session, m2m]", "personal machine", pass},
+		{"tokens: [session, m2m]", "oauth userkey bogus", "unauthenticated"},
+		{"tokens: [apiKey], access: optional", "anonymous userkey", pass},
+
+		{"tokens: [apiKey, m2m], require: {org: '{org}'}", "orgkey", "org-mismatch org"},
+		{"tokens: [apiKey, m2m], require: {org: org_acme}", "orgkey", pass},
+		{"tokens: [apiKey, m2m], require: {org: any}", "orgkey", pass},
+		{"tokens: [apiKey, m2m], require: {org: any}", "userkey machine", "org-required org"},
+		{"tokens: [apiKey, m2m], require: {org: none}", "userkey machine", pass},
+		{"tokens: [apiKey], require: {role: admin}", "orgkey", "role-required role"},
+		{"tokens: [apiKey], require: {permission: org:invoices:read}", "orgkey", "permission-required permission"},
+		{"tokens: [apiKey, m2m, oauth, template], require: {feature: reports}", "orgkey userkey machine oauth template", "feature-required feature"},
+		{"tokens: [apiKey, m2m, oauth, template], require: {plan: gold}", "orgkey userkey machine oauth template", "plan-required plan"},
+		{"tokens: [apiKey, m2m, oauth, template], require: {reverification: lax}", "orgkey userkey machine oauth template", "reverification-required reverification"},
+
+		{"webhook: {secret: c2VjcmV0}", "webhook", pass},
+		{"webhook: {secret: c2VjcmV0}", "anonymous nobody personal admin machine orgkey", "access-denied"},
+		{"access: authenticated", "webhook", "unauthenticated"},
+
 		{"require: {role: admin, org: none}", "admin", "org-forbidden org"},
 		{"require: {role: admin, org: none}", "personal", "org-required role"},
 	}
@@ -138,8 +170,14 @@ func TestDecideParameterOfThePath(t *testing.T) {
 }
 
 func TestEmptyEqualsNothing(t *testing.T) {
-	id := &Identity{UserID: "user_1", OrgID: "org_1"} // no slug, no role
-	for _, l := range []line{oneOrg{{param: "org"}}, oneOrg{{value: ""}}, oneOrg{}, oneRole{""}, oneRole{}} {
+	id := &Identity{UserID: "user_1", OrgID: "org_1"}         // no slug, no role
+	id.OrgFeatures, id.UserPlans = []string{""}, []string{""} // of a claim like "o:"
+	id.FactorAges = []float64{0, 0}
+	for _, l := range []line{
+		oneOrg{{param: "org"}}, oneOrg{{value: ""}}, oneOrg{}, oneRole{""}, oneRole{},
+		allFeatures{}, allFeatures{entitlements{{}}}, allPlans{}, allPlans{entitlements{{scope: scopeUser}}},
+		&freshFactors{}, &freshFactors{Reverification{Preset: "loose"}}, &freshFactors{Reverification{Level: "any", AfterMinutes: 9}},
+	} {
 		if l.check(Match{Route: &Route{}}, id) == CodeNone {
 			t.Errorf("%T %q holds", l, l)
 		}
@@ -162,11 +200,24 @@ func TestZeroValuesDeny(t *testing.T) {
 		{Match{Route: &Route{Access: 99}}, admin, CodeAccessDenied},
 		{Match{Route: &Route{Access: AccessAuthenticated}}, nil, CodeUnauthenticated},
 		{Match{Route: &Route{Access: AccessAuthenticated}}, &Identity{}, CodeUnauthenticated},
+		{Match{Route: &Route{Access: AccessAuthenticated}}, &Identity{UserID: "user_1", TokenType: "x"}, CodeUnauthenticated},
+		{Match{Route: &Route{Access: AccessAuthenticated}}, who("userkey"), CodeUnauthenticated},
+		{Match{Route: &Route{Access: AccessAuthenticated, Tokens: TokenM2M}}, &Identity{TokenType: "m2m_token", UserID: "user_1"}, CodeUnauthenticated},
+		{Match{Route: &Route{Access: AccessAuthenticated, Tokens: TokenAPIKey}}, &Identity{TokenType: "api_key", MachineID: "mch_1"}, CodeUnauthenticated},
+		{Match{Route: &Route{Access: AccessAuthenticated, Tokens: 255}}, &Identity{TokenType: "x", UserID: "user_1"}, CodeUnauthenticated},
+		{Match{Route: &Route{Access: AccessWebhook}}, nil, CodeAccessDenied},
+		{Match{Route: &Route{Access: AccessWebhook}}, admin, CodeAccessDenied},
 	}
 	for _, tt := range tests {
 		if d := Decide(tt.m, tt.id, nil); d.Outcome != Denied || d.Code != tt.want {
 			t.Errorf("%+v: %+v, want %s", tt.m.Route, d, tt.want)
 		}
+	}
+	if TokenTypes(0).Has(0) || TokenTypes(255).Has(0) {
+		t.Error("a token of no type is accepted")
+	}
+	if !TokenTypes(0).Has(TokenSession) || TokenTypes(0).Has(TokenM2M) || TokenTypes(0).Has(TokenSession|TokenM2M) {
+		t.Error("the zero set is not that of sessions")
 	}
 	if (Decision{}).Outcome != Denied {
 		t.Error("the zero decision passes")
@@ -232,6 +283,11 @@ func TestDetails(t *testing.T) {
 		"require: {org: none}":                                      "no organisation may be active",
 		"access: deny":                                              "the route is closed",
 		"require: {permission: org:billing:manage, role: 'member'}": "the permission org:billing:manage is required",
+		"require: {feature: [org:a, b]}":                            "the feature org:a and b is required",
+		"require: {plan: user:gold}":                                "the plan user:gold is required",
+		"require: {reverification: strict}":                         "the user must verify their factors again",
+		"webhook: {secret: c2VjcmV0}":                               "the route is for signed webhooks",
+		"tokens: m2m":                                               "the route is for callers with a token that it accepts",
 	} {
 		if d, _ := decide(t, fields, "/orgs/acme", "member"); d.Detail != want {
 			t.Errorf("%s: %q, want %q", fields, d.Detail, want)
@@ -240,28 +296,43 @@ func TestDetails(t *testing.T) {
 }
 
 func TestDecideDoesNotAllocate(t *testing.T) {
-	p := load(t, `version: 1
-routes:
+	p := load(t, "version: 1\n"+clerkSection+`routes:
   - name: invoices
     hosts: ["*.acme.com"]
     path: /orgs/{org}/invoices/**
     methods: [GET, POST]
-    require: {org: "{org}", role: [org:billing, admin], permission: org:invoices:manage}
+    require: {org: "{org}", role: [org:billing, admin], permission: org:invoices:manage, feature: [a, org:a], plan: user:b, reverification: strict}
+  - {name: machines, path: /machines, tokens: [m2m, apiKey]}
+  - {name: webhook, path: /webhook, webhook: {secret: "${WEBHOOK_SECRET}"}}
 `)
-	path, err := p.ReadPath("/orgs/acme/invoices/7")
-	if err != nil {
-		t.Fatal(err)
+	admin := who("admin")
+	admin.OrgFeatures, admin.UserPlans, admin.FactorAges = []string{"a"}, []string{"b"}, []float64{1, 2}
+	stale := *admin
+	stale.FactorAges = []float64{11, 12}
+	tests := []struct {
+		raw  string
+		id   *Identity
+		want Outcome
+	}{
+		{"/orgs/acme/invoices/7", admin, Passed}, {"/orgs/acme/invoices/7", &stale, Denied}, {"/orgs/acme/invoices/7", who("customer"), Denied},
+		{"/machines", who("machine"), Passed}, {"/machines", who("orgkey"), Passed}, {"/machines", admin, Denied},
+		{"/webhook", who("webhook"), Passed}, {"/webhook", admin, Denied},
 	}
-	req := &Request{Method: "HEAD", Host: "api.acme.com", Path: path}
-	id := who("admin")
-	allocs := testing.AllocsPerRun(100, func() {
-		m, err := p.Match(req)
-		if err != nil || Decide(m, id, nil).Outcome != Passed {
-			t.Fatal("denied")
+	for _, tt := range tests {
+		path, err := p.ReadPath(tt.raw)
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	if allocs != 0 {
-		t.Errorf("Match and Decide allocate %v times", allocs)
+		req := &Request{Method: "HEAD", Host: "api.acme.com", Path: path}
+		allocs := testing.AllocsPerRun(100, func() {
+			m, err := p.Match(req)
+			if err != nil || Decide(m, tt.id, nil).Outcome != tt.want {
+				t.Fatalf("%s: not %v", tt.raw, tt.want)
+			}
+		})
+		if allocs != 0 {
+			t.Errorf("%s: Match and Decide allocate %v times", tt.raw, allocs)
+		}
 	}
 }
 
@@ -270,6 +341,7 @@ func TestNames(t *testing.T) {
 		Error.String(): "error", Warning.String(): "warning", Note.String(): "note",
 		Denied.String(): "deny", Passed.String(): "pass",
 		AccessDeny.String(): "deny", AccessPublic.String(): "public", AccessOptional.String(): "optional", AccessAuthenticated.String(): "authenticated",
+		AccessWebhook.String(): "webhook", Access(99).String(): "deny",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

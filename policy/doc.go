@@ -24,10 +24,13 @@
 //     deciding nor matching allocates (matching a path beyond ASCII excepted);
 //     reading a path allocates its segments.
 //   - A [Policy] never changes after Load and may be used from many goroutines.
+//   - Problems show no secret of a policy, and nothing that variables hold.
 //
 // The package does not verify anything: an [Identity] must come from a verified
-// token. It does not judge publishable keys and PEM keys, which Load hands out as
-// [Text] with their place; [Policy.Problem] reports what others find wrong there.
+// token, or from a verified signature of a webhook. It opens no key files and does
+// not judge publishable keys, PEM keys and the patterns of organizationSync, which
+// Load hands out as [Text] with their place; [Policy.Problem] reports what others
+// find wrong there.
 //
 // # Language
 //
@@ -38,6 +41,7 @@
 //	clerk:
 //	  - publishableKey: ${CLERK_PUBLISHABLE_KEY}
 //	    authorizedParties: [https://app.acme.com]
+//	    machineId: mch_2abc
 //	routes:
 //	  - name: health
 //	    path: /healthz
@@ -53,6 +57,13 @@
 //	      org: "{org}"
 //	      role: [org:admin, org:billing]
 //	      permission: org:invoices:manage
+//	      reverification: strict
+//	  - name: webhooks
+//	    path: /webhooks/clerk
+//	    webhook: {secret: "${CLERK_WEBHOOK_SIGNING_SECRET}"}
+//	  - name: jobs
+//	    path: /jobs/**
+//	    tokens: [session, m2m]
 //	  - name: everything else
 //	    path: /**
 //
@@ -65,15 +76,27 @@
 //	           authorizedParties?: [origin…], missingAzp?: deny | allow-cookie | allow,
 //	           issuers?: [URL…], audiences?: [text…], clockSkew?: duration,
 //	           jwksUrl?: URL, keys?: {refresh?, cooldown?, stale?: duration},
-//	           jwtKey?: text, hosts?: [host…], cookies?: true | false
+//	           jwtKey?: text, secretKey?: text, secretKeyFile?: text,
+//	           machineId?: text, machineSecretKey?: text, machineSecretKeyFile?: text,
+//	           apiUrl?: URL, hosts?: [host…], cookies?: true | false,
+//	           handshake?: true | false, signInUrl?: place, proxyUrl?: place,
+//	           satellite?: {domain: text, autoSync?: true | false},
+//	           organizationSync?: {organizationPatterns?, personalAccountPatterns?: [text…]}
 //	paths    = case?: agree | sensitive | insensitive,
 //	           insecureAllow?: [encoded-slash | matrix-parameters | duplicate-slashes | double-encoding …]
-//	denials  = detail?: true | false
+//	denials  = detail?: true | false, selectOrgUrl?: place
 //	route    = name: text, path: pattern | [pattern…], hosts?: [host…],
-//	           methods?: [METHOD…], context?: {text: text …},
-//	           access?: public | optional | authenticated | deny, require?
+//	           methods?: [METHOD…], context?: {text: text …}, who?
+//	who      = access?: public | optional | authenticated | deny, tokens?: type | [type…], require?
+//	         | webhook: {secret: text | [text…]}
+//	type     = session | template | m2m | apiKey | oauth
 //	require  = org?: any | none | orgs | [orgs…], role?: role | [role…],
-//	           permission?: permission | [permission…]
+//	           permission?: permission | [permission…],
+//	           feature?: held | [held…], plan?: held | [held…],
+//	           reverification?: strict_mfa | strict | moderate | lax
+//	             | {level: first_factor | second_factor | multi_factor, afterMinutes: number}
+//	held     = name | "org:" name | "user:" name
+//	place    = URL | a path that begins with one "/"
 //	orgs     = "{parameter}" | id | slug
 //	host     = name | "*." name
 //	pattern  = "/" | segment… end
@@ -94,9 +117,15 @@
 //
 // All lines of require must hold. They mean what has() of Clerk's SDK means by
 // them: for a role both sides get one "org:" prefix, for a permission only the
-// asked side, and then they are compared exactly. org compares with the id and
-// the slug of the active organisation. If several lines fail, the code is that of
-// the first in the order org, role, permission.
+// asked side, and then they are compared exactly; a feature or a plan is looked
+// for in the list of its scope; reverification compares the ages of the user's
+// factors. Like has(), these lines hold for sessions only. org compares with the
+// id and the slug of the active organisation. If several lines fail, the code is
+// that of the first in the order org, role, permission, feature, plan,
+// reverification.
+//
+// A token of a type that is not in tokens, which are sessions if nothing else is
+// said, is nobody's.
 //
 // README.md of this package is the same for people who write policies. Paths are
 // those of RFC 3986, methods and authorities those of RFC 9110, origins those of

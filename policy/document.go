@@ -68,6 +68,7 @@ func (l *loader) root(doc *yaml.Node) *yaml.Node {
 		return nil
 	}
 	root := doc.Content[0]
+	l.source.hideSecrets(root)
 	l.structure(root)
 	if root.Kind != yaml.MappingNode {
 		if !l.broken[root] {

@@ -26,6 +26,8 @@ func FuzzLoad(f *testing.F) {
 		f.Add([]byte(src), false)
 	}
 	f.Add([]byte("routes: [{name: ${NOPE}, path: '/${NOPE}'}]\nversion: 1"), true)
+	f.Add([]byte("version: 1\n"+clerkSection+"routes: [{name: a, path: /a, tokens: [m2m, apiKey, template, oauth]}, {name: b, path: /**, webhook: {secret: c2VjcmV0}}]\n"), false)
+	f.Add([]byte("clerk: [{secretKey: 'sk_live_a', machineSecretKey: \"ak_b\"\n"), false)
 	f.Fuzz(func(t *testing.T, src []byte, allowUnset bool) {
 		p, problems := Load("policy.yaml", src, Options{Env: environ, AllowUnset: allowUnset})
 		if (p == nil) != (problems.Err() != nil) {
@@ -41,8 +43,27 @@ func FuzzLoad(f *testing.F) {
 			if d.Outcome == Passed && m.Route == nil {
 				t.Error("a request without a route passes")
 			}
+			for _, name := range []string{"anonymous", "bogus", "webhook", "machine", "orgkey", "template"} {
+				checkStranger(t, m, name)
+			}
 		}
 	})
+}
+
+// checkStranger asks for somebody whom a route lets in only if it says so.
+func checkStranger(t *testing.T, m Match, name string) {
+	t.Helper()
+	if Decide(m, who(name), nil).Outcome != Passed {
+		return
+	}
+	accepts := map[string]TokenTypes{"machine": TokenM2M, "orgkey": TokenAPIKey, "template": TokenTemplate}[name]
+	switch r := m.Route; {
+	case r.Access == AccessPublic, r.Access == AccessOptional:
+	case r.Access == AccessWebhook && name == "webhook":
+	case r.Access == AccessAuthenticated && r.Tokens.Has(accepts):
+	default:
+		t.Errorf("%s passes a route with access: %s, tokens %b", name, r.Access, r.Tokens)
+	}
 }
 
 func checkPlaces(t *testing.T, src []byte, problems Problems) {
@@ -57,6 +78,11 @@ func checkPlaces(t *testing.T, src []byte, problems Problems) {
 		}
 		if text := p.String(); !utf8.ValidString(text) && utf8.Valid(src) {
 			t.Errorf("%q is not UTF-8", text)
+		}
+		for _, text := range []string{p.Message, p.Hint, p.Source} {
+			if maskKnown(text) != text {
+				t.Errorf("%q shows a secret", text)
+			}
 		}
 	}
 }

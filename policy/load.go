@@ -38,6 +38,7 @@ type loader struct {
 	options  Options
 	problems Problems
 	broken   map[*yaml.Node]bool // nodes whose problem is already reported
+	tokens   []tokenUse          // the types of tokens that routes ask for
 }
 
 func (l *loader) report(sev Severity, pos Pos, message, hint string) {
@@ -55,12 +56,20 @@ func (l *loader) policy(p *Policy, root *yaml.Node) {
 		return
 	}
 	l.version(o)
+	before := l.problems.Count(Error)
 	l.clerk(p, o)
+	clerkSound := l.problems.Count(Error) == before
 	l.paths(p, o.object("paths", inPaths))
 	if denials := o.object("denials", inDenials); denials != nil {
 		p.Denials.Detail = denials.boolean("detail", false)
+		if t, ok := denials.text("selectOrgUrl"); ok {
+			p.Denials.SelectOrgURL = l.judged(t, checkPage)
+		}
 	}
 	l.routes(p, o)
+	if clerkSound {
+		l.tokenRules(p)
+	}
 }
 
 // version reads the key that says which language the rest is written in.

@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -64,30 +62,6 @@ func (l *loader) cookielessEntries(entries []Clerk) {
 	}
 }
 
-// clerkFromEnv builds the one instance that needs no file.
-func (l *loader) clerkFromEnv(p *Policy, pos Pos) {
-	env := func(name string) string {
-		if l.options.Env == nil {
-			return ""
-		}
-		value, _ := l.options.Env(name)
-		return value
-	}
-	key := env("CLERK_PUBLISHABLE_KEY")
-	switch {
-	case key != "":
-		c := newClerk()
-		c.PublishableKey.Value = key
-		c.JWTKey.Value = env("CLERK_JWT_KEY")
-		p.Clerk = []Clerk{c}
-	case !l.options.AllowUnset:
-		l.warn(pos, "no Clerk instance: the policy has no clerk section and CLERK_PUBLISHABLE_KEY is not set; serve will not start",
-			"set CLERK_PUBLISHABLE_KEY, or add clerk with a publishableKey")
-		return
-	}
-	l.warnAzp(pos)
-}
-
 func (l *loader) warnAzp(pos Pos) {
 	l.warn(pos, "authorizedParties is not set, so azp is not checked: a token that any site of this Clerk instance obtained is accepted",
 		"list the origins of your front ends: authorizedParties: [https://app.example.com]")
@@ -98,6 +72,7 @@ func newClerk() Clerk {
 		ClockSkew: defaultClockSkew,
 		Keys:      Keys{Refresh: defaultRefresh, Cooldown: defaultCooldown, Stale: defaultStale},
 		Cookies:   true,
+		Handshake: true,
 	}
 }
 
@@ -106,7 +81,7 @@ func (l *loader) instance(o *object) Clerk {
 	c := newClerk()
 	c.Pos = o.pos
 	if key, ok := o.text("publishableKey"); ok {
-		c.PublishableKey = key.Text
+		c.PublishableKey = l.judgedKey("publishableKey", key, checkPublishableKey)
 	} else if _, there := o.fields["publishableKey"]; !there {
 		l.fail(o.pos, "publishableKey is missing", "write publishableKey: ${CLERK_PUBLISHABLE_KEY}")
 	}
@@ -121,8 +96,9 @@ func (l *loader) instance(o *object) Clerk {
 		c.JWTKey = t.Text
 	}
 	l.keyTimes(&c, o)
+	l.secretKeys(&c, o)
 	c.Hosts = l.hosts(o)
-	c.Cookies = o.boolean("cookies", true)
+	l.browserSessions(&c, o)
 	return c
 }
 
@@ -260,37 +236,4 @@ func checkIssuer(s string) *problemWithHint {
 		return &problemWithHint{"is not an issuer", "write it like https://clerk.example.com, exactly as iss has it"}
 	}
 	return nil
-}
-
-// checkJWKSURL wants keys to come over TLS, or from this very machine.
-func checkJWKSURL(s string) *problemWithHint {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Hostname() == "" {
-		return &problemWithHint{"is not a URL", "write it like https://clerk.example.com/.well-known/jwks.json"}
-	}
-	if err := checkScheme(u); err != nil {
-		return &problemWithHint{err.Error(), "write https; http is for loopback hosts only"}
-	}
-	if u.User != nil || u.Fragment != "" {
-		return &problemWithHint{"has credentials or a fragment", "leave them out"}
-	}
-	return nil
-}
-
-func checkScheme(u *url.URL) error {
-	switch {
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
-		return nil
-	case u.Scheme == "http":
-		return errors.New("would fetch keys without TLS")
-	}
-	return errors.New("is neither https nor http")
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
 }

@@ -54,6 +54,47 @@ func parsePermission(s string) *problemWithHint {
 	return nil
 }
 
+// entitlements reads features or plans.
+func (l *loader) entitlements(items []scalar, what string) entitlements {
+	var out entitlements
+	for _, t := range items {
+		e, p := parseEntitlement(t.Value, what)
+		if p != nil && !t.Unset {
+			l.fail(t.Pos, fmt.Sprintf("%s is not a %s: %s", brief(t.raw), what, p.message), p.hint)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// parseEntitlement accepts a name with the scope org: or user:, or with none.
+// Clerk's has() reads more spellings of them, and any further part as nothing.
+func parseEntitlement(s, what string) (entitlement, *problemWithHint) {
+	hint := fmt.Sprintf("write %s: name, org:name or user:name", what)
+	e := entitlement{name: s}
+	if scope, name, scoped := strings.Cut(s, ":"); scoped {
+		e.name = name
+		switch scope + ":" {
+		case orgPrefix:
+			e.scope = scopeOrg
+		case userPrefix:
+			e.scope = scopeUser
+		default:
+			return entitlement{}, &problemWithHint{"its scope is neither org nor user", hint}
+		}
+	}
+	switch {
+	case e.name == "":
+		return entitlement{}, &problemWithHint{"there is nothing after the scope", hint}
+	case strings.Contains(e.name, ":"):
+		return entitlement{}, &problemWithHint{"it has more than one colon", hint}
+	case !nameCharacters(e.name):
+		return entitlement{}, &problemWithHint{"names have letters, digits, _, - and . only", hint}
+	}
+	return e, nil
+}
+
 // nameCharacters reports whether s is what keys in Clerk's dashboard are made
 // of.
 func nameCharacters(s string) bool {

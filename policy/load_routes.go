@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -46,14 +45,20 @@ func (l *loader) route(o *object, names map[string]Pos) *Route {
 	paths := l.patterns(r, o)
 	r.methods = l.methods(o)
 	r.context = l.context(o)
+	if _, there := o.fields["webhook"]; there {
+		l.webhook(r, o)
+		return r
+	}
 	access, bare := l.access(o)
 	r.Access = access
+	l.acceptedTokens(r, o, bare)
 	if require := o.object("require", inRequire); require != nil {
 		if bare {
 			l.fail(place(o.fields["require"]), fmt.Sprintf("require on a route with access: %s is never looked at", access),
 				"only access: authenticated, the default, has requirements")
 		}
 		l.require(r, require, paths)
+		l.neverHold(r, require)
 	}
 	return r
 }
@@ -180,120 +185,4 @@ func (l *loader) context(o *object) map[string]string {
 		}
 	}
 	return out
-}
-
-// require reads the lines of require, in the order in which they are evaluated.
-func (l *loader) require(r *Route, o *object, paths []patternAt) {
-	l.requireOrg(r, o, paths)
-	if items := o.oneOrMore("role"); items != nil {
-		roles := l.names(items, "role", parseRole)
-		r.require = append(r.require, requirement{"role", oneRole(roles),
-			"the role " + alternatives(withPrefix(roles), " or ") + " is required"})
-	}
-	if items := o.oneOrMore("permission"); items != nil {
-		permissions := withPrefix(l.names(items, "permission", parsePermission))
-		r.require = append(r.require, requirement{"permission", allPermissions(permissions),
-			"the permission " + alternatives(permissions, " and ") + " is required"})
-	}
-	_, role := o.fields["role"]
-	_, permission := o.fields["permission"]
-	if len(r.require) == 0 || !role && !permission {
-		return
-	}
-	if _, none := r.require[0].line.(noOrg); none {
-		l.warn(place(o.fields["org"]), "nobody can pass: role and permission need an active organisation, and org: none forbids one",
-			"split the route, or drop one of the lines")
-	}
-}
-
-// requireOrg reads the line org.
-func (l *loader) requireOrg(r *Route, o *object, paths []patternAt) {
-	items := o.oneOrMore("org")
-	if len(items) == 1 && items[0].Value == "any" {
-		r.require = append(r.require, requirement{"org", anyOrg{}, ""})
-		return
-	}
-	if len(items) == 1 && items[0].Value == "none" {
-		r.require = append(r.require, requirement{"org", noOrg{}, "no organisation may be active"})
-		return
-	}
-	var names oneOrg
-	for _, t := range items {
-		if name, ok := l.orgName(t, paths); ok {
-			names = append(names, name)
-			if name.param != "" {
-				r.params = append(r.params, name.param)
-			}
-		}
-	}
-	if items != nil {
-		r.require = append(r.require, requirement{"org", names, "another organisation must be active"})
-	}
-}
-
-// orgName reads an id, a slug or a parameter.
-func (l *loader) orgName(t scalar, paths []patternAt) (orgName, bool) {
-	if t.Unset {
-		return orgName{value: t.Value}, true
-	}
-	if strings.ContainsAny(t.Value, "{}:") {
-		name, ok := paramName(t.Value)
-		if !ok || t.Value[0] == ':' {
-			l.fail(t.Pos, fmt.Sprintf("%s is not a parameter", brief(t.raw)), `a parameter of the path is written "{name}", in quotes`)
-			return orgName{}, false
-		}
-		return orgName{param: name}, l.bound(t, name, paths)
-	}
-	switch {
-	case t.Value == "any" || t.Value == "none":
-		l.fail(t.Pos, t.Value+" stands alone, not in a list with others", "write org: "+t.Value)
-	case t.Value == "*":
-		l.fail(t.Pos, `"*" is not an organisation`, "write org: any")
-	case !isOrgName(t.Value):
-		l.fail(t.Pos, fmt.Sprintf("%s is not the id or slug of an organisation", brief(t.raw)), "ids are like org_2abc, slugs like acme-corp")
-	default:
-		return orgName{value: t.Value}, true
-	}
-	return orgName{}, false
-}
-
-// bound checks that every path of the route has a parameter.
-func (l *loader) bound(t scalar, name string, paths []patternAt) bool {
-	lacks := func(p patternAt) bool {
-		_, ok := p.index(name)
-		return !ok
-	}
-	i := slices.IndexFunc(paths, lacks)
-	switch {
-	case i < 0:
-		return true
-	case !slices.ContainsFunc(paths, func(p patternAt) bool { return !lacks(p) }):
-		l.fail(t.Pos, fmt.Sprintf("the path has no parameter %s", brief(t.raw)), t.safe(paramHint(name, paths)))
-	default:
-		l.fail(t.Pos, fmt.Sprintf("the parameter %s is not in every path of the route: %s has none", brief(t.raw), brief(paths[i].raw)), "split the route")
-	}
-	return false
-}
-
-func paramHint(name string, paths []patternAt) string {
-	var known []string
-	for _, p := range paths {
-		for _, q := range p.params {
-			known = append(known, q.name)
-		}
-	}
-	if near := nearest(name, known); near != "" {
-		return fmt.Sprintf(`did you mean "{%s}"?`, near)
-	}
-	return fmt.Sprintf("parameters are segments of the path: /…/{%s}/…", name)
-}
-
-// isOrgName accepts what ids (org_2abc) and slugs (acme-corp) are made of.
-func isOrgName(s string) bool {
-	for i := range len(s) {
-		if !isWord(s[i]) && s[i] != '-' {
-			return false
-		}
-	}
-	return true
 }

@@ -16,14 +16,21 @@ var update = flag.Bool("update", false, "write the expected output of golden fil
 // environ is the environment of every test policy.
 func environ(name string) (string, bool) {
 	value, ok := map[string]string{
-		"CLERK_PUBLISHABLE_KEY": "pk_test_abc",
-		"CLERK_JWT_KEY":         "-----BEGIN PUBLIC KEY-----",
-		"EMPTY":                 "",
-		"FLOW":                  "[a, b] # {${CLERK_PUBLISHABLE_KEY}}",
-		"TRUE":                  "true",
-		"SECONDS":               "7s",
-		"LATIN1":                "caf\xe9",
-		"ENTER":                 "a\nb",
+		"CLERK_PUBLISHABLE_KEY":        "pk_test_abc",
+		"CLERK_JWT_KEY":                "-----BEGIN PUBLIC KEY-----",
+		"EMPTY":                        "",
+		"FLOW":                         "[a, b] # {${CLERK_PUBLISHABLE_KEY}}",
+		"TRUE":                         "true",
+		"SECONDS":                      "7s",
+		"LATIN1":                       "caf\xe9",
+		"ENTER":                        "a\nb",
+		"SECRET_KEY":                   "sk_test_fromTheEnvironment",
+		"MACHINE_KEY":                  "ak_fromTheEnvironment",
+		"WEBHOOK_SECRET":               "whsec_ZnJvbSB0aGUgZW52aXJvbm1lbnQ=",
+		"CLERK_WEBHOOK_SIGNING_SECRET": "whsec_ZnJvbSBDbGVyaw==",
+		"OLD_WEBHOOK_SIGNING_SECRET":   "whsec_b2xk",
+		"WEBHOOK_BASE64":               "ZnJvbSB0aGUgZW52aXJvbm1lbnQ=",
+		"TEN":                          "10",
 	}[name]
 	return value, ok
 }

@@ -15,10 +15,14 @@ const (
 	inPolicy section = iota
 	inClerk
 	inKeys
+	inSatellite
+	inOrganizationSync
 	inPaths
 	inDenials
 	inRoute
+	inWebhook
 	inRequire
+	inReverification
 	sections // how many there are
 )
 
@@ -29,17 +33,27 @@ func (s section) describe() (name string, keys []string) {
 		return "a policy", []string{"version", "clerk", "paths", "denials", "routes"}
 	case inClerk:
 		return "a clerk entry", []string{"publishableKey", "authorizedParties", "missingAzp", "issuers", "audiences",
-			"clockSkew", "jwksUrl", "keys", "jwtKey", "hosts", "cookies"}
+			"clockSkew", "jwksUrl", "keys", "jwtKey", "secretKey", "secretKeyFile", "machineId", "machineSecretKey",
+			"machineSecretKeyFile", "apiUrl", "hosts", "cookies", "handshake", "signInUrl", "proxyUrl", "satellite",
+			"organizationSync"}
 	case inKeys:
 		return "keys", []string{"refresh", "cooldown", "stale"}
+	case inSatellite:
+		return "satellite", []string{"domain", "autoSync"}
+	case inOrganizationSync:
+		return "organizationSync", []string{"organizationPatterns", "personalAccountPatterns"}
 	case inPaths:
 		return "paths", []string{"case", "insecureAllow"}
 	case inDenials:
-		return "denials", []string{"detail"}
+		return "denials", []string{"detail", "selectOrgUrl"}
 	case inRoute:
-		return "a route", []string{"name", "hosts", "path", "methods", "context", "access", "require"}
+		return "a route", []string{"name", "hosts", "path", "methods", "context", "access", "tokens", "require", "webhook"}
+	case inWebhook:
+		return "webhook", []string{"secret"}
+	case inReverification:
+		return "reverification", []string{"level", "afterMinutes"}
 	}
-	return "require", []string{"org", "role", "permission"}
+	return "require", []string{"org", "role", "permission", "feature", "plan", "reverification"}
 }
 
 // object is a mapping with the keys that its section knows.

@@ -52,6 +52,8 @@ type Text struct {
 type Denials struct {
 	// Detail tells the client which requirement failed.
 	Detail bool
+	// SelectOrgURL is where documents go that need an active organisation.
+	SelectOrgURL Text
 }
 
 // MissingAzp says what a session token without azp claim is worth when
@@ -102,6 +104,86 @@ type Clerk struct {
 	Hosts *Hosts
 	// Cookies says whether Clerk's cookies are read.
 	Cookies bool
+	// SecretKey or SecretKeyFile gives the secret key: in the policy, or in a
+	// file that holds nothing else. At most one of them is set. The same goes
+	// for the machine's own secret key.
+	SecretKey, SecretKeyFile               Text
+	MachineSecretKey, MachineSecretKeyFile Text
+	// MachineID is this service's machine, mch_….
+	MachineID Text
+	// APIURL is where the Backend API is; empty: https://api.clerk.com.
+	APIURL Text
+	// Handshake says whether documents may be redirected through Clerk to get
+	// fresh cookies.
+	Handshake bool
+	// SignInURL and ProxyURL are absolute, or paths on the request's origin.
+	SignInURL, ProxyURL Text
+	// Satellite is nil unless the application is a satellite domain.
+	Satellite *Satellite
+	// OrganizationSync names the paths that activate an organisation.
+	OrganizationSync OrganizationSync
+}
+
+// Satellite is the satellite section of a Clerk instance.
+type Satellite struct {
+	Pos      Pos
+	Domain   Text
+	AutoSync bool
+}
+
+// OrganizationSync is the organizationSync section of a Clerk instance: path
+// patterns with :id or :slug. Their grammar is for others to judge.
+type OrganizationSync struct {
+	OrganizationPatterns, PersonalAccountPatterns []Text
+}
+
+// TokenTypes is a set of the types of tokens that a route accepts. The zero set
+// accepts session tokens.
+type TokenTypes uint8
+
+// The types of tokens.
+const (
+	TokenSession  TokenTypes = 1 << iota // session
+	TokenTemplate                        // template: JWTs of a JWT template
+	TokenM2M                             // m2m
+	TokenAPIKey                          // apiKey
+	TokenOAuth                           // oauth
+)
+
+// Has reports whether the set accepts all of other. It accepts no empty other,
+// which is no type of token.
+func (t TokenTypes) Has(other TokenTypes) bool {
+	if t == 0 {
+		t = TokenSession
+	}
+	return other != 0 && t&other == other
+}
+
+// tokenType returns the type of token that an identity comes from, by the name
+// that Clerk's SDK has for it; 0 if there is none of that name. Callers that
+// know of users only have no name for it.
+func tokenType(name string) TokenTypes {
+	switch name {
+	case "", "session_token":
+		return TokenSession
+	case "template_token":
+		return TokenTemplate
+	case "m2m_token":
+		return TokenM2M
+	case "api_key":
+		return TokenAPIKey
+	case "oauth_token":
+		return TokenOAuth
+	}
+	return 0
+}
+
+// Webhook says how the requests of a webhook route prove where they come from.
+type Webhook struct {
+	Pos Pos
+	// Secrets are the signing secrets, whsec_…; several while one replaces
+	// another. There is at least one.
+	Secrets []Text
 }
 
 // Access says who may use a route.
@@ -113,9 +195,11 @@ const (
 	AccessPublic                      // everybody; credentials are not looked at
 	AccessOptional                    // everybody; valid credentials set the identity
 	AccessAuthenticated               // who is signed in and meets every requirement
+	AccessWebhook                     // whoever signed the request with a secret of the webhook
 )
 
-// String returns the word that the policy language has for it.
+// String returns the word that the policy language has for it; "webhook" is a
+// key of its own there.
 func (a Access) String() string {
 	switch a {
 	case AccessPublic:
@@ -124,6 +208,8 @@ func (a Access) String() string {
 		return "optional"
 	case AccessAuthenticated:
 		return "authenticated"
+	case AccessWebhook:
+		return "webhook"
 	}
 	return "deny"
 }
@@ -136,6 +222,11 @@ type Route struct {
 	Pos Pos
 	// Access says who may use it.
 	Access Access
+	// Tokens are the types of tokens that prove who calls. They matter only with
+	// AccessAuthenticated and AccessOptional.
+	Tokens TokenTypes
+	// Webhook is set if and only if Access is AccessWebhook.
+	Webhook *Webhook
 
 	hosts    []string
 	patterns []*pattern

@@ -153,9 +153,17 @@ func Merge(a, b Problems) Problems {
 
 // brief quotes a text of the file for a message, shortened if it is long.
 func brief(s string) string {
+	short := shorten(s)
+	if short != s {
+		short += "…"
+	}
+	return fmt.Sprintf("%q", short)
+}
+
+func shorten(s string) string {
 	const most = 60
 	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most]) + "…"
+		return string([]rune(s)[:most])
 	}
-	return fmt.Sprintf("%q", s)
+	return s
 }

@@ -99,7 +99,7 @@ func (r oneRole) check(_ Match, id *Identity) Code {
 		return CodeOrgRequired
 	}
 	role := trimOrg(id.OrgRole)
-	if role == "" || !slices.Contains(r, role) {
+	if !id.isSession() || role == "" || !slices.Contains(r, role) {
 		return CodeRoleRequired
 	}
 	return CodeNone
@@ -111,9 +111,12 @@ func (r oneRole) describe(_ Match, id *Identity) (want, got string) {
 		roles = append(roles, orgPrefix+role)
 	}
 	got = "no role"
-	if id.OrgID == "" {
+	switch {
+	case !id.isSession():
+		got = noSession(id)
+	case id.OrgID == "":
 		got = describeOrg(id)
-	} else if id.OrgRole != "" {
+	case id.OrgRole != "":
 		got = id.OrgRole
 	}
 	return describeList("one of ", roles), got
@@ -129,7 +132,7 @@ func (p allPermissions) check(_ Match, id *Identity) Code {
 		return CodeOrgRequired
 	}
 	for _, permission := range p {
-		if !slices.Contains(id.OrgPermissions, permission) {
+		if !id.isSession() || !slices.Contains(id.OrgPermissions, permission) {
 			return CodePermissionRequired
 		}
 	}
@@ -138,9 +141,12 @@ func (p allPermissions) check(_ Match, id *Identity) Code {
 
 func (p allPermissions) describe(_ Match, id *Identity) (want, got string) {
 	got = "no permissions"
-	if id.OrgID == "" {
+	switch {
+	case !id.isSession():
+		got = noSession(id)
+	case id.OrgID == "":
 		got = describeOrg(id)
-	} else if len(id.OrgPermissions) > 0 {
+	case len(id.OrgPermissions) > 0:
 		got = strings.Join(id.OrgPermissions, ", ")
 	}
 	return describeList("all of ", p), got
@@ -154,6 +160,11 @@ func trimOrg(s string) string {
 		s = s[len(orgPrefix):]
 	}
 	return s
+}
+
+// noSession says why a line of has() does not hold for a token.
+func noSession(id *Identity) string {
+	return "a token of type " + id.TokenType + ", which is no session"
 }
 
 func describeOrg(id *Identity) string {

@@ -89,14 +89,20 @@ func (o *object) oneOrMore(key string) []scalar {
 	return nil
 }
 
+// items reads the texts of a list, of which no two may be the same.
 func (l *loader) items(list *yaml.Node, key string) []scalar {
+	out := l.elements(list, key)
+	l.once(key, out, func(t scalar) string { return t.Value })
+	return out
+}
+
+func (l *loader) elements(list *yaml.Node, key string) []scalar {
 	var out []scalar
 	for _, n := range list.Content {
 		if t, ok := l.scalar(n, "an item of "+key); ok {
 			out = append(out, t)
 		}
 	}
-	l.once(key, out, func(t scalar) string { return t.Value })
 	return out
 }
 

@@ -17,6 +17,10 @@ const maxSource = 1 << 20
 type source struct {
 	file  string
 	lines []string
+
+	searched bool           // for secrets; until then, more than them is hidden
+	secrets  []string       // that stand in the text
+	shown    map[int][]rune // the lines that have them, by number, with the secrets masked
 }
 
 func newSource(file string, src []byte) *source {
@@ -36,12 +40,12 @@ func hash(src []byte) string {
 // problem describes something at a place, which is moved into the file if a
 // parser put it beyond the end.
 func (s *source) problem(sev Severity, pos Pos, message, hint string) Problem {
-	p := Problem{File: s.file, Severity: sev, Message: message, Hint: hint}
+	p := Problem{File: s.file, Severity: sev, Message: s.hide(message), Hint: s.hide(hint)}
 	if pos.Line < 1 {
 		return p
 	}
 	p.Pos = s.clamp(pos)
-	p.Source = printable(s.lines[p.Line-1])
+	p.Source = s.line(p.Line)
 	return p
 }
 
