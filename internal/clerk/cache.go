@@ -2,6 +2,7 @@ package clerk
 
 import (
 	"crypto/sha256"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -25,20 +26,59 @@ type digest [sha256.Size]byte
 
 // proof says that a key verified a token, and what the token holds. It is a
 // fact about these two alone: no time, no instance, no configuration is in it.
+//
+// What it holds depends on the token's class alone: at most one of session and
+// machine is set.
 type proof struct {
 	key     *jwks.Key
 	token   *token
+	class   TokenTypes
 	session *Session
+	machine *Machine
 	strict  error // what only we refuse the token for; nil if nothing
 }
 
-func prove(t *token, key *jwks.Key) *proof {
-	p := &proof{key: key, token: t}
-	if p.session, p.strict = readSession(t); p.session != nil {
-		p.session.Key = key
+// readToken makes the first proof of a token.
+func readToken(t *token) *proof {
+	p := &proof{token: t, class: t.class()}
+	switch p.class {
+	case SessionTokens:
+		p.session, p.strict = readSession(t)
+	case TemplateTokens:
+		p.session, p.strict = readTemplate(t)
+	case M2MTokens, OAuthTokens:
+		p.machine, p.strict = readMachine(t, p.class)
+	default:
+		p.strict = errors.New("a token of an unknown category")
 	}
-	t.claims = nil // all that is needed of them is in the session now
+	t.claims = nil // all that is needed of them is in the session or machine now
 	return p
+}
+
+// with is the proof of the same token by another key. What was read of a token
+// holds whoever signed it; its claims, to read it again, are gone.
+func (p *proof) with(key *jwks.Key) *proof {
+	other := *p
+	other.key = key
+	if p.session != nil {
+		s := *p.session
+		s.Key, other.session = key, &s
+	}
+	if p.machine != nil {
+		m := *p.machine
+		m.Key, other.machine = key, &m
+	}
+	return &other
+}
+
+// prove makes the proof that key verified the token, and remembers it: a token
+// may have to be proven again, by a key that is equal and not the same.
+func (p *presented) prove(key *jwks.Key) *proof {
+	if p.proof == nil {
+		p.proof = readToken(p.token)
+	}
+	p.proof = p.proof.with(key)
+	return p.proof
 }
 
 // Cache remembers which signatures were verified, and briefly which were found

@@ -172,3 +172,35 @@ func BenchmarkAuthenticate(b *testing.B) {
 		})
 	}
 }
+
+// TestPendingByAnotherKey: a policy that is loaded again brings key sources of its
+// own, with equal keys that are not the same. What a token says does not change
+// with that: a pending session stays pending.
+func TestPendingByAnotherKey(t *testing.T) {
+	cache := NewCache(10)
+	token := mint(t, nil, claims{"sts": "pending", "org_id": "org_1"})
+	for range 3 {
+		in := instance(t, func(s *Settings) { s.Keys = keyring{"ins_live": keyOf("ins_live", "RS256")} })
+		s := Instances{in}.Authenticate(&Request{Method: "GET", Authorization: "Bearer " + token}, cache, issuedAt)
+		if !s.SignedIn || !s.Session.Pending || s.Session.OrgID != "org_1" || s.Session.SessionID != "sess_1" {
+			t.Fatalf("%+v", s.Session)
+		}
+		if want := in.settings.Keys.(keyring)["ins_live"]; s.Session.Key != want {
+			t.Errorf("proven by another key")
+		}
+	}
+}
+
+// TestProofWithinAnotherSkew: the session of a handshake may be judged twice.
+func TestProofWithinAnotherSkew(t *testing.T) {
+	in := instance(t, func(s *Settings) { s.PublishableKey, s.Issuers = testKey, []string{liveIssuer} })
+	cache := NewCache(10)
+	token := mint(t, nil, claims{"sts": "pending", "exp": issuedAt.Unix() - 3600})
+	for range 2 {
+		r := &Request{Method: "GET", Scheme: "https", Host: "app.example.com", CookieInstance: in,
+			Cookie: "__clerk_handshake=" + handshakeToken(t, nil, []string{"__session=" + token})}
+		if s := (Instances{in}).Authenticate(r, cache, issuedAt); !s.SignedIn || !s.Session.Pending {
+			t.Fatalf("%+v", s)
+		}
+	}
+}

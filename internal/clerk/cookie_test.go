@@ -60,11 +60,12 @@ func TestCookies(t *testing.T) {
 		{"foreign issuer", "D=d U=1 S=foreign", "", none, noDev}, // the suffixed cookies count, and there are none
 
 		{"nonce", "N=n D=d U=1 S=good", "", "session-token-missing", "session-token-missing"},
-		{"handshake", "H=h D=d U=1 S=good", "", "session-token-missing", "session-token-missing"},
+		{"handshake of somebody else", "H=h D=d U=1 S=good", "", "signed-in", "token-invalid"},
 		{"nonce in the query", "D=d U=1 S=good", "a=b&__clerk_handshake_nonce=n", "session-token-missing", "session-token-missing"},
-		{"handshake in the query", "D=d U=1 S=good", "__clerk%5Fhandshake=h", "session-token-missing", "session-token-missing"},
+		{"handshake of somebody else in the query", "D=d U=1 S=good", "__clerk%5Fhandshake=h", "signed-in", "token-invalid"},
 		{"handshake, empty", "D=d U=1 S=good", "__clerk_handshake=&__clerk_handshake=h", "signed-in", "signed-in"},
-		{"handshake goes before all", "", "__clerk_handshake=h&__clerk_redirect_url=x", "session-token-missing", "session-token-missing"},
+		{"handshake goes before all", "", "__clerk_handshake_nonce=n&__clerk_redirect_url=x", "session-token-missing", "session-token-missing"},
+		{"nonce goes before handshake", "N=n H=h D=d U=1 S=good", "", "session-token-missing", "session-token-missing"},
 		{"in a fragment", "D=d U=1 S=good", "a#&__clerk_handshake=h", "signed-in", "signed-in"},
 		{"syncing", "U=1 S=good", "__clerk_redirect_url=https://x", "signed-in", "primary-responds-to-syncing"},
 		{"syncing, empty", "D=d U=1 S=good", "__clerk_redirect_url=", "signed-in", "signed-in"},

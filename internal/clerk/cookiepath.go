@@ -3,54 +3,38 @@ package clerk
 // cookie decides by cookies (the SDK's authenticateRequestWithTokenInCookie).
 // Its order is the SDK's, and the first condition that holds decides.
 func (a *attempt) cookie() State {
-	choice := a.jar.choose(a.instance, a.cache, a.now)
-	chosen := a.jar.plain
-	if choice.suffixed {
-		chosen = a.jar.suffixed
-	}
-	if chosen.session != "" || choice.doubt != "" {
+	if a.chosen.session != "" || a.choice.doubt != "" {
 		a.carrier = CarrierCookie
 	}
-	query := readQuery(a.request.Query)
-	if a.jar.nonce != "" || a.jar.handshake != "" || query.nonce.value != "" || query.handshake.value != "" {
-		return a.resolveHandshake()
+	if a.choice.throws || a.stumbles() {
+		return a.signedOut(reasonTokenInvalid)
 	}
-	if s, done := a.syncDomains(&query); done {
+	nonce, token := either(a.query.nonce, a.jar.nonce), either(a.query.handshake, a.jar.handshake)
+	if nonce != "" || token != "" {
+		if s, done := a.resolveHandshake(nonce, token); done {
+			return s
+		}
+	}
+	uat := count(a.chosen.clientUAT)
+	if s, done := a.syncDomains(uat); done {
 		return s
 	}
-	uat := count(chosen.clientUAT)
 	development := a.instance.key.Development
 	switch {
-	case development && query.devBrowser.present:
+	case development && a.query.hasDevBrowser:
 		return a.maybeHandshake(reasonDevBrowserSync)
-	case choice.doubt != "":
-		return a.signedOut(choice.doubt)
-	case development && chosen.devBrowser == "":
+	case a.choice.doubt != "":
+		return a.signedOut(a.choice.doubt)
+	case development && a.devBrowser() == "":
 		return a.maybeHandshake(reasonDevBrowserMissing)
-	case uat == 0 && chosen.session == "":
+	case uat == 0 && a.chosen.session == "":
 		return a.signedOut(reasonSessionTokenAndUATMissing)
 	case uat == 0:
 		return a.maybeHandshake(reasonSessionTokenWithoutClientUAT)
-	case chosen.session == "":
+	case a.chosen.session == "":
 		return a.maybeHandshake(reasonClientUATWithoutSessionToken)
 	}
-	return a.sessionCookie(chosen.session, uat)
-}
-
-// resolveHandshake is where the answer of a handshake is turned into cookies.
-// Today no answer can be read, which leaves the request without a session.
-func (a *attempt) resolveHandshake() State {
-	return a.signedOut(reasonSessionTokenMissing)
-}
-
-// syncDomains is where satellites ask their primary for a session, and where
-// the primary of a development instance answers them. Only the latter can be
-// asked for here, since no instance is a satellite.
-func (a *attempt) syncDomains(query *query) (s State, done bool) {
-	if a.instance.key.Development && query.redirectURL.value != "" {
-		return a.maybeHandshake(reasonPrimaryRespondsToSyncing), true
-	}
-	return State{}, false
+	return a.sessionCookie(a.chosen.session, uat)
 }
 
 // sessionCookie verifies a session cookie that has a client_uat beside it.
@@ -64,15 +48,34 @@ func (a *attempt) sessionCookie(raw string, uat int64) State {
 	case p.token.iat.before(uat):
 		return a.maybeHandshake(reasonSessionTokenIATBeforeUAT)
 	}
-	v := a.instance.verify(p, a.carrier, a.cache, a.now)
+	v := a.verify(p)
 	if v.reason != verifiedReason {
 		return a.tokenError(p, v)
 	}
 	if a.fromAnotherDomain() {
 		return a.maybeHandshake(reasonPrimaryDomainCrossOriginSync)
 	}
-	// Here the organisation that the path names would be activated.
+	if s, needed := a.activateOrganization(v.proof); needed {
+		return s
+	}
 	return a.signedIn(v.proof)
+}
+
+// activateOrganization redirects a document whose path belongs to another
+// organisation than the active one. If that cannot be done, or was tried and
+// did not help, the request goes on with what is active.
+func (a *attempt) activateOrganization(p *proof) (s State, needed bool) {
+	if a.instance.sync.empty() || p.session == nil || p.session.Pending {
+		return State{}, false
+	}
+	here := publicURL(a.request)
+	if here == nil || !a.instance.sync.target(here.Pathname()).differs(p.session) {
+		return State{}, false
+	}
+	s = a.maybeHandshake(reasonActiveOrganizationMismatch)
+	// An odd counter is no sign that it was tried before.
+	tried := count(a.jar.redirectsSoFar) > 0
+	return s, s.Handshake || s.NoRedirect && !tried
 }
 
 // fromAnotherDomain reports whether a document was reached by a link from
@@ -80,7 +83,7 @@ func (a *attempt) sessionCookie(raw string, uat int64) State {
 // redirect, which the counter records, is enough to find out.
 func (a *attempt) fromAnotherDomain() bool {
 	r := a.request
-	return a.isGET() && r.SecFetchDest == "document" && r.Referer != "" &&
+	return a.instance.settings.Satellite == nil && r.isGET() && r.SecFetchDest == "document" && r.Referer != "" &&
 		count(a.jar.redirectsSoFar) == 0 && a.instance.foreignReferer(r)
 }
 

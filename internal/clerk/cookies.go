@@ -143,6 +143,9 @@ func unhex(c byte) byte {
 type choice struct {
 	suffixed bool
 	doubt    string
+	// throws says that the SDK stumbles over one of the tokens, whatever else
+	// the request holds, a good header token included.
+	throws bool
 }
 
 // choose is the SDK's usesSuffixedCookies. Several apps may share the names
@@ -152,14 +155,16 @@ type choice struct {
 func (j *jar) choose(in *Instance, c *Cache, now time.Time) choice {
 	plain, reading := openCookie(j.plain.session, c)
 	switch {
-	case reading == sdkReads || reading == sdkThrows:
+	case reading == sdkThrows:
+		return choice{doubt: reasonTokenInvalid, throws: true}
+	case reading == sdkReads:
 		return choice{doubt: reasonTokenInvalid}
 	case j.plain.session == "":
 	case plain == nil || plain.iss.falsy:
 		return choice{}
 	case plain.iss.kind != kindString:
 		return choice{doubt: reasonTokenVerificationFailed}
-	case withoutScheme(plain.iss.text) != in.key.Host:
+	case withoutScheme(plain.iss.text) != in.ownHost:
 		return choice{suffixed: true} // another instance's
 	}
 	if j.suffixed.clientUAT == "" && j.suffixed.session == "" {
@@ -168,7 +173,7 @@ func (j *jar) choose(in *Instance, c *Cache, now time.Time) choice {
 	other, reading := openCookie(j.suffixed.session, c)
 	switch {
 	case reading == sdkThrows:
-		return choice{doubt: reasonTokenInvalid}
+		return choice{doubt: reasonTokenInvalid, throws: true}
 	case j.suffixed.clientUAT == "":
 		return choice{} // Clerk has turned suffixes off for the instance
 	case j.suffixed.clientUAT == "0":

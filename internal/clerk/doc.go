@@ -1,8 +1,10 @@
 // Package clerk decides whether a request is signed in, as Clerk's own backend
-// SDK does (@clerk/backend, authenticateRequest): it reads the session token
-// from the Authorization header or from Clerk's cookies, tells it from tokens
-// of other classes, verifies it, and reads user, session and active
-// organisation out of it.
+// SDK does (@clerk/backend, authenticateRequest): it reads the token from the
+// Authorization header or from Clerk's cookies, tells the classes of tokens
+// apart, verifies it, and reads out of it who calls. It redirects documents
+// through Clerk to get fresh cookies (handshake), reads what comes back,
+// exchanges expired sessions (refresh), keeps satellites and organisations in
+// step, and accepts machine tokens where a route does.
 //
 // Build an [Instance] for each Clerk instance with [NewInstance], put them
 // into [Instances], and call [Instances.Authenticate] for each request. A
@@ -12,10 +14,42 @@
 //
 //	Authorization: Bearer eyJ…      also without a scheme; it beats every cookie
 //	Cookie: __session=eyJ…          and __client_uat, __clerk_db_jwt, each also
-//	                                with the instance's suffix: __session_MqCvchyS
+//	                                with the instance's suffix: __session_MqCvchyS;
+//	                                __refresh with it only; __clerk_handshake,
+//	                                __clerk_handshake_nonce and
+//	                                __clerk_redirect_count without
+//	?__clerk_handshake=…            and __clerk_handshake_nonce, __clerk_db_jwt,
+//	                                __clerk_synced, __clerk_redirect_url
 //
 // A header token of several instances belongs to the one that its "iss" names.
-// Cookies are read for one instance, which the caller names for the host.
+// Cookies are read for one instance, which the caller names for the host. An
+// opaque token says nothing about itself: it belongs to that same instance.
+//
+// # Types of tokens
+//
+// Request.Accepts says which types may prove who calls. A set of one behaves as
+// the SDK's acceptsToken string, a set of several as its array. Only session
+// tokens are read from cookies.
+//
+//	session_token   a JWT, by header or cookie
+//	template_token  a JWT of the template category; must be for one of the
+//	                audiences; proves a user and nothing else
+//	m2m_token       mt_…, or a JWT whose sub begins with mch_, which must name
+//	                Settings.MachineID in scopes (in aud, if it has no scopes)
+//	oauth_token     oat_…, or a JWT of type at+jwt; must be for one of the
+//	                audiences, if any are set
+//	api_key         ak_…
+//
+// What has a prefix is opaque: State.Call asks for the Backend API's answer. The
+// JWTs are verified with the instance's keys. None of these has a handshake or a
+// refresh.
+//
+// # Asking the Backend API
+//
+// Nothing here opens a connection. Where only the Backend API knows the answer,
+// the [State] has a [Call]: the caller asks, puts the [Reply] into the request's
+// Replies and authenticates again. It does the same for a key that has to be
+// fetched (State.Err). One request asks for each kind of call once at most.
 //
 // # Guarantees
 //
@@ -31,16 +65,17 @@
 //
 // # What it refuses to do
 //
-// It does not yet redirect through Clerk's handshake, refresh sessions, sync
-// satellites and organisations, or accept machine tokens: such requests are
-// signed out, with the reason that the SDK gives to a request which cannot be
-// redirected. The state machine has a named place for each of them.
+// It does not put texts of the Backend API, of tokens or of their claims into a
+// State, except where they are the SDK's own reason (the code of a failed
+// refresh, if it is a plain word). It has no Access-Control-Allow-Origin "null"
+// for the response to a handshake, as the SDK does: pages do not need it, and
+// scripts of any sandboxed frame could read the response with it.
 //
 // # Stricter than the SDK
 //
-// It never signs in what the SDK would refuse. (An exception that the SDK
-// throws over a cookie beside a good header token is no refusal.) It refuses
-// what the SDK would sign in only for a reason on this list:
+// It never signs in what the SDK would refuse, and takes an exception that the
+// SDK throws for a refusal. It refuses what the SDK would sign in only for a
+// reason on this list:
 //
 //  1. The request itself. An Authorization value that holds a comma or words
 //     after the token ([ErrMalformed]).
@@ -52,8 +87,10 @@
 //     the years 1970 to 9999; kid that is not a string; crit (token-invalid).
 //     The session cookie that does not count is held to it as far as the choice
 //     between the two, with suffix and without, depends on its content.
-//  3. The identity. A sub that does not begin with "user_" and go on; sub, sid,
-//     organisation id, slug, role or permission that is not visible ASCII
+//  3. The identity. A sub that does not begin with "user_" and go on (that of a
+//     machine-to-machine token with "mch_", of an API key with "user_" or
+//     "org_"); sub, sid, organisation id, slug, role or permission, id,
+//     client_id, scope or act.sub of a machine token that is not visible ASCII
 //     without comma (token-verification-failed). An iss that is not one of the
 //     instance's (token-invalid-issuer).
 //  4. The claims' types. sid, v, sts, and the organisation's claims of the
@@ -62,22 +99,40 @@
 //     the two depends on; a session status other than active and pending;
 //     malformed fea, o.per or o.fpm, with or without an organisation
 //     (token-verification-failed). fea is judged in every version because
-//     the SDK's feature check reads it in every version.
+//     the SDK's feature check reads it in every version. Of a machine's JWT:
+//     jti, client_id, act, scopes, scp (scope, if there is no scp) of another
+//     type than Clerk gives them; the SDK throws over some of these.
 //  5. The audience. aud that is neither a string nor an array of strings
 //     (token-verification-failed).
 //  6. Permissions. Clerk's SDKs disagree about which feature a permission mask
 //     belongs to. Where the two readings differ, only what both grant is
 //     granted, and Session.MasksDiffer is set. No token is refused for it.
-//  7. Tokens in handshake and refresh answers: with those, later.
-//  8. Answers about machine tokens: with those, later.
+//  7. Answers of handshakes and refreshes. A token of another class in them
+//     (token-type-mismatch); Set-Cookie values that are not ASCII text; a refreshed
+//     token whose sub or sid is not that of the token which has expired, or has
+//     none (session-token-expired-refresh-invalid-session-token).
+//     A handshake's answer that is refused for such a reason, or for the form of
+//     its tokens (entry 2), ends the request, where one that is not genuine leaves
+//     it to its own cookies.
+//  8. Machine tokens. A JWT of a machine that does not name this one, or names
+//     any while Settings.MachineID is empty. An answer of the Backend API that
+//     is not status 200, application/json and one object of the documented
+//     shape; in which revoked or expired is there and not false, or active not
+//     true; whose subject is missing or of another class, whose expiration is
+//     past (token-verification-failed); whose object is that of another type of
+//     token (token-type-mismatch). A bare prefix, or one followed by what is
+//     not visible ASCII, is not asked about (token-invalid).
 //  9. Counters. A __client_uat that is not a plain integer counts as absent,
 //     so that a session cookie beside it is refused with
 //     session-token-but-no-client-uat. A __clerk_redirect_count that is not a
 //     plain integer does not lift the cross-origin rule, as only a redirect
-//     that was counted does.
+//     that was counted does. It ends redirects, and so does every count from 3 on,
+//     where the SDK stops at 3 alone.
 //
 // Accepted beyond the SDK: the scheme "bearer" in any case (RFC 9110 section
-// 11.1), and, where the configuration says so, a token without azp.
+// 11.1); an M2M JWT whatever its aud, since Settings.Audiences are those of users'
+// tokens; and, where the configuration says so, a token without azp and tokens of
+// JWT templates.
 //
 // # Signatures
 //

@@ -3,7 +3,10 @@ package clerk
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/nlnwa/whatwg-url/url"
 
 	"github.com/clerkgate/clerkgate/jwks"
 )
@@ -35,8 +38,9 @@ type Settings struct {
 	AuthorizedParties []string
 	// MissingAzp matters only with AuthorizedParties.
 	MissingAzp MissingAzp
-	// Issuers are the values that iss must have; empty: https:// and the
-	// publishable key's host.
+	// Issuers are the values that iss may have; empty: https:// and the
+	// publishable key's host, an absolute ProxyURL, and https://clerk. with the
+	// domain of a production satellite.
 	Issuers []string
 	// Audiences are the values of which aud must have one, if the token has an
 	// aud; empty: aud is not compared.
@@ -49,9 +53,50 @@ type Settings struct {
 	// Keys are this instance's own: a key source of several instances would let
 	// one speak for another.
 	Keys Keys
+	// Handshake allows documents to be redirected through Clerk's Frontend API
+	// to get fresh cookies. It has no effect without Cookies.
+	Handshake bool
+	// SignInURL is the sign-in page, absolute or a path on the request's own
+	// origin; empty: that of the account portal, if one can be derived.
+	SignInURL string
+	// ProxyURL is where the application forwards the Frontend API, absolute or
+	// a path on the request's own origin; empty: nowhere.
+	ProxyURL string
+	// Satellite is set if the application is a satellite domain of another one.
+	Satellite *Satellite
+	// OrganizationSync names the paths that belong to an organisation or to the
+	// personal account.
+	OrganizationSync OrganizationSync
+	// SecretKey says that there is a secret key, so that calls to the Backend
+	// API can be made.
+	SecretKey bool
+	// MachineSecretKey says the same of the machine's own secret key, which is
+	// enough to verify machine-to-machine tokens.
+	MachineSecretKey bool
+	// MachineID is this service's machine, mch_…. JWTs of machines must be
+	// addressed to it; without one none is accepted.
+	MachineID string
 	// InsecureUnverified takes every signature for good. It exists to explain
 	// decisions without a key and must never serve a request.
 	InsecureUnverified bool
+}
+
+// Satellite describes a satellite domain (Clerk's isSatellite, domain and
+// satelliteAutoSync).
+type Satellite struct {
+	// Domain is the satellite's own domain, such as acme.dev.
+	Domain string
+	// AutoSync asks the primary for a session on the first visit, not only
+	// after a sign-in.
+	AutoSync bool
+}
+
+// OrganizationSync holds path patterns (Clerk's organizationSyncOptions). A
+// document below one of them activates the organisation that the path names as
+// :id or :slug, or none.
+type OrganizationSync struct {
+	OrganizationPatterns    []string
+	PersonalAccountPatterns []string
 }
 
 // Instance is one Clerk instance whose tokens are accepted. It never changes.
@@ -60,7 +105,11 @@ type Instance struct {
 	key      PublishableKey
 	settings Settings
 	cookies  cookieNames
-	accounts string // origin of the account portal
+	// ownHost is the Frontend API host that tokens are issued by: that of the
+	// publishable key, or of a production satellite's own domain.
+	ownHost string
+	portal  string // origin of the account portal; empty: there is none
+	sync    organizationSync
 }
 
 // NewInstance checks settings and builds an Instance. The error is a sentence
@@ -84,15 +133,49 @@ func NewInstance(s Settings) (*Instance, error) {
 	s.Issuers = slices.Clone(s.Issuers)
 	s.AuthorizedParties = slices.Clone(s.AuthorizedParties)
 	s.Audiences = slices.Clone(s.Audiences)
-	if len(s.Issuers) == 0 {
-		s.Issuers = []string{"https://" + key.Host}
+	in := &Instance{key: key, settings: s, cookies: suffixed(key.Suffix), ownHost: key.Host}
+	if s.Satellite != nil {
+		if err := in.satellite(s.Satellite); err != nil {
+			return nil, err
+		}
 	}
-	return &Instance{
-		key:      key,
-		settings: s,
-		cookies:  suffixed(key.Suffix),
-		accounts: accountPortal(key.Host),
-	}, nil
+	if len(s.Issuers) == 0 {
+		in.settings.Issuers = in.ownIssuers()
+	}
+	if portal := accountPortal(key.Host); portal != "https://"+key.Host {
+		in.portal = portal
+	}
+	in.sync, err = compileSync(s.OrganizationSync)
+	return in, err
+}
+
+// ownIssuers are the issuers of an instance that names none: its Frontend API,
+// by each of the names that Clerk has for it.
+func (in *Instance) ownIssuers() []string {
+	issuers := []string{"https://" + in.key.Host}
+	if proxy := strings.TrimRight(in.settings.ProxyURL, "/"); strings.HasPrefix(proxy, "http") {
+		issuers = append(issuers, proxy)
+	}
+	if in.ownHost != in.key.Host {
+		issuers = append(issuers, "https://"+in.ownHost)
+	}
+	return issuers
+}
+
+// satellite checks what the SDK asserts of a satellite, and names its own
+// Frontend API, which only production instances have.
+func (in *Instance) satellite(s *Satellite) error {
+	switch signIn, err := url.Parse(in.settings.SignInURL); {
+	case s.Domain == "" && in.settings.ProxyURL == "":
+		return errors.New("a satellite has a domain or a proxy URL")
+	case in.settings.SignInURL == "" && !in.key.Development: // the account portal's
+	case err != nil || originOf(signIn) == noOrigin:
+		return errors.New("a satellite needs the absolute URL of its primary's sign-in page")
+	}
+	if !in.key.Development && s.Domain != "" {
+		in.ownHost = "clerk." + s.Domain
+	}
+	return nil
 }
 
 // PublishableKey returns the instance's publishable key, parsed.

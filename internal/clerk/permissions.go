@@ -10,9 +10,22 @@ import (
 // feature is one element of the claim fea.
 type feature struct {
 	name string
-	// org says that the feature is in force for the organisation: scope "o",
-	// or "uo" and "ou" of older tokens.
-	org bool
+	// org and user say for whom the feature is in force: scope "o", "u", or both
+	// with "uo" and "ou" of older tokens. Any other scope is nobody's.
+	org, user bool
+}
+
+// byScope makes the two lists that has() looks at.
+func byScope(features []feature) (org, user []string) {
+	for _, f := range features {
+		if f.org {
+			org = append(org, f.name)
+		}
+		if f.user {
+			user = append(user, f.name)
+		}
+	}
+	return org, user
 }
 
 // parseFeatures reads fea: a comma-separated list of scope:slug, of which only
@@ -27,7 +40,8 @@ func parseFeatures(fea string) ([]feature, error) {
 		if !ok {
 			return nil, errors.New("fea: an element has no scope")
 		}
-		f := feature{name: name, org: scope == "o" || scope == "uo" || scope == "ou"}
+		both := scope == "uo" || scope == "ou"
+		f := feature{name: name, org: both || scope == "o", user: both || scope == "u"}
 		if f.org && !safe(name) {
 			return nil, errors.New("fea: a feature has an unusable name")
 		}

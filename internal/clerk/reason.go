@@ -17,6 +17,10 @@ const (
 	reasonDevBrowserSync               = "dev-browser-sync"
 	reasonPrimaryRespondsToSyncing     = "primary-responds-to-syncing"
 	reasonPrimaryDomainCrossOriginSync = "primary-domain-cross-origin-sync"
+	reasonSatelliteNeedsSyncing        = "satellite-needs-syncing"
+	reasonActiveOrganizationMismatch   = "active-organization-mismatch"
+	reasonUnexpectedError              = "unexpected-error"
+	reasonNoTokenInHeader              = "No token in header"
 	reasonTokenTypeMismatch            = "token-type-mismatch"
 
 	reasonTokenExpired            = "token-expired"
@@ -30,10 +34,6 @@ const (
 	reasonTokenVerificationFailed = "token-verification-failed"
 	reasonKeyIDMismatch           = "jwk-kid-mismatch"
 	reasonKeysRemoteFailedToLoad  = "jwk-remote-failed-to-load"
-
-	refreshNonEligibleNonGet   = "non-eligible-non-get"
-	refreshNonEligibleNoCookie = "non-eligible-no-refresh-cookie"
-	refreshMissingAPIClient    = "missing-api-client"
 
 	// The only code of our own: Clerk has no word for such a request.
 	codeRequestMalformed = "request-malformed"

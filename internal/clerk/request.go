@@ -5,12 +5,19 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/nlnwa/whatwg-url/url"
 )
 
 // ErrMalformed says that the request's credential cannot be read in exactly
 // one way, or is larger than any that Clerk mints. State.Err wraps it with the
 // reason, which holds no text of the client's.
 var ErrMalformed = errors.New("malformed credential")
+
+// ErrBackendUnavailable says that the Backend API gave no answer that tells
+// good from bad: it could not be reached, was overloaded or failing, or did not
+// accept our own key.
+var ErrBackendUnavailable = errors.New("the Backend API is not available")
 
 // Where a token was presented.
 const (
@@ -25,6 +32,8 @@ type Request struct {
 	Method string
 	// Scheme and Host are those of the request itself, as the proxy saw it.
 	Scheme, Host string
+	// Path is the request's path as it was received, without the query.
+	Path string
 	// Query is the raw query, without "?".
 	Query string
 	// Authorization is the value of the one Authorization header.
@@ -38,12 +47,19 @@ type Request struct {
 	// CookieInstance is the instance whose cookies may be read on this host;
 	// nil: nobody's.
 	CookieInstance *Instance
+	// Accepts are the types of tokens that may prove who calls.
+	Accepts TokenTypes
+	// Replies are the answers of the Backend API that this request has got.
+	Replies Replies
+	// UnknownKey is a key id that is settled not to exist, because it was just
+	// fetched for and not found; empty: none is.
+	UnknownKey string
 }
 
 // State is what is known of the caller. The zero State is not signed in.
 type State struct {
-	// SignedIn says that Session was verified. A pending session is signed in,
-	// as in the SDK, and must not be treated as a user.
+	// SignedIn says that Session or Machine was verified. A pending session is
+	// signed in, as in the SDK, and must not be treated as a user.
 	SignedIn bool
 	// Reason is the SDK's reason for not being signed in, verbatim; empty if
 	// signed in or if the SDK has none.
@@ -51,32 +67,69 @@ type State struct {
 	// Code is Reason without the details of a refresh: token-expired for
 	// session-token-expired-refresh-….
 	Code string
+	// Detail says for operators what Reason leaves out, if anything. It holds no
+	// text of the client's or of Clerk's.
+	Detail string
 	// Presented says that a token was shown, by header or by the session
 	// cookie that counts.
 	Presented bool
 	// Carrier is where the token was, [CarrierHeader] or [CarrierCookie];
 	// empty if none was presented.
 	Carrier string
-	// Session is set if and only if SignedIn is.
+	// TokenType is the type of the token that signed in, such as [TypeSession];
+	// empty if not signed in.
+	TokenType string
+	// Session is what a session or template token says; set if and only if one
+	// of them signed in.
 	Session *Session
+	// Machine is what a machine token says; set if and only if one signed in.
+	Machine *Machine
+	// Handshake says that the SDK's status is "handshake": Location leads
+	// through Clerk, or through the other domain, and back.
+	Handshake bool
+	// Location is where the client must be sent with 307 before anything else,
+	// also if SignedIn (the result of a handshake on a development instance).
+	Location string
+	// NoRedirect says that a sign-in page would not help, because the client
+	// would come back the same: the loop guard is full, or the answer of a
+	// handshake on a development instance is not genuine.
+	NoRedirect bool
+	// SetCookies are Set-Cookie values for the response, whatever it is.
+	SetCookies []string
 	// Instance is the one that the token belongs to; for requests without
 	// token that whose cookies were read. It may be nil.
 	Instance *Instance
 	// Err says why nothing could be found out: [ErrMalformed],
-	// jwks.ErrFetchNeeded or jwks.ErrUnavailable, wrapped or not; else nil.
+	// [ErrBackendUnavailable], jwks.ErrFetchNeeded or jwks.ErrUnavailable,
+	// wrapped or not; else nil.
 	Err error
 	// KeyID is the key that is missing if Err is one of package jwks.
 	KeyID string
+	// RetryAfter is how long to wait before the next try if Err is
+	// [ErrBackendUnavailable]; 0: unknown.
+	RetryAfter time.Duration
+	// Call is what the Backend API has to be asked first, of Instance: nothing
+	// else in the State counts then. Put the answer into Request.Replies and
+	// authenticate again.
+	Call *Call
 }
 
 // attempt is one request on its way to a State.
 type attempt struct {
-	request  *Request
-	cache    *Cache
-	now      time.Time
-	instance *Instance
-	carrier  string
-	jar      jar // cookies of the instance; empty if they may not be read
+	request     *Request
+	cache       *Cache
+	now         time.Time
+	instance    *Instance
+	carrier     string
+	headerToken string
+	detail      string
+
+	// What the request's cookies and query say; empty where they may not be
+	// read for the instance.
+	jar    jar
+	choice choice
+	chosen family
+	query  query
 }
 
 // Authenticate finds out who sent r. A token in the Authorization header alone
@@ -91,17 +144,45 @@ func (is Instances) Authenticate(r *Request, c *Cache, now time.Time) State {
 		a.carrier = CarrierHeader
 		return a.malformed(err)
 	case token != "":
-		a.carrier = CarrierHeader
+		a.carrier, a.headerToken = CarrierHeader, token
 		return a.header(is, token)
-	case r.CookieInstance == nil || !r.CookieInstance.settings.Cookies:
-		return a.signedOut(reasonSessionTokenAndUATMissing)
+	case !r.Accepts.Has(SessionTokens):
+		return a.withoutToken()
 	}
 	a.instance = r.CookieInstance
-	if a.jar, err = a.instance.readCookies(r.Cookie); err != nil {
+	if !a.hasCookies() {
+		return a.signedOut(reasonSessionTokenAndUATMissing)
+	}
+	if err = a.takeCookies(); err != nil {
 		a.carrier = CarrierCookie
 		return a.malformed(err)
 	}
 	return a.cookie()
+}
+
+// hasCookies reports whether the request's cookies may be read for the instance.
+func (a *attempt) hasCookies() bool {
+	in := a.instance
+	return in != nil && in == a.request.CookieInstance && in.settings.Cookies
+}
+
+// takeCookies reads the cookies and the query of the instance, and chooses
+// between those with suffix and without. The error says that a session cookie is
+// too long to be one.
+func (a *attempt) takeCookies() (err error) {
+	if !a.hasCookies() {
+		return nil
+	}
+	a.query = readQuery(a.request.Query)
+	if a.jar, err = a.instance.readCookies(a.request.Cookie); err != nil {
+		return err
+	}
+	a.choice = a.jar.choose(a.instance, a.cache, a.now)
+	a.chosen = a.jar.plain
+	if a.choice.suffixed {
+		a.chosen = a.jar.suffixed
+	}
+	return nil
 }
 
 // bearerToken returns the token of an Authorization header, or "" if there is
@@ -132,46 +213,97 @@ func bearerToken(value string) (string, error) {
 }
 
 // header decides by a token of the Authorization header (the SDK's
-// authenticateRequestWithTokenInHeader). No cookie takes part.
+// authenticateRequestWithTokenInHeader, authenticateMachineRequestWithTokenInHeader
+// and authenticateAnyRequestWithTokenInHeader). No cookie takes part.
 func (a *attempt) header(is Instances, raw string) State {
 	if len(is) == 1 {
 		a.instance = is[0]
 	}
-	p, err := a.cache.open(raw)
-	if err != nil {
-		return a.signedOut(reasonTokenInvalid)
+	if a.stumbles() {
+		return a.signedOut(reasonUnexpectedError)
 	}
-	if p.token.ofAnotherClass() {
+	p, class, err := a.classify(raw)
+	switch {
+	case err != nil:
+		return a.signedOut(reasonTokenInvalid)
+	case !a.accepts(class):
 		return a.signedOut(reasonTokenTypeMismatch)
+	case p == nil:
+		return a.opaque(raw, class)
 	}
 	if a.instance = is.issuerOf(p.token); a.instance == nil {
 		return a.signedOut(reasonTokenInvalidIssuer)
 	}
-	v := a.instance.verify(p, a.carrier, a.cache, a.now)
+	switch class {
+	case SessionTokens:
+	case TemplateTokens:
+		return a.template(p)
+	default:
+		return a.machineJWT(p, class)
+	}
+	v := a.verify(p)
 	if v.reason != verifiedReason {
 		return a.tokenError(p, v)
 	}
 	return a.signedIn(v.proof)
 }
 
-// signedIn is the only way to a State that is signed in.
+// stumbles reports whether the SDK would throw over the request, good token or
+// not. What it does not get to accept is not accepted here.
+func (a *attempt) stumbles() bool {
+	in, r := a.request.CookieInstance, a.request
+	if in == nil {
+		in = a.instance
+	}
+	if in == nil || r.Accepts == M2MTokens {
+		return false
+	}
+	if in.settings.Satellite != nil && r.Origin != "" {
+		// Its sign-in page must not be on its own origin; the SDK takes the
+		// Origin header for that.
+		if page, err := url.Parse(in.settings.SignInURL); err == nil && originOf(page) == r.Origin {
+			return true
+		}
+	}
+	if r.Accepts == APIKeys || !mayHoldNullToken(r.Cookie) { // then it reads no cookie
+		return false
+	}
+	j, err := in.readCookies(r.Cookie)
+	return err == nil && j.choose(in, a.cache, a.now).throws
+}
+
+// signedIn is the only way to a State that is signed in. It asks once more
+// whether such a token may sign in here, whoever calls it.
 func (a *attempt) signedIn(p *proof) State {
-	if p.strict != nil {
+	switch {
+	case p.strict != nil:
 		return a.signedOut(reasonTokenVerificationFailed)
+	case !a.accepts(p.class):
+		return a.signedOut(reasonTokenTypeMismatch)
 	}
 	return State{
 		SignedIn:  true,
 		Presented: true,
 		Carrier:   a.carrier,
+		TokenType: p.class.name(),
 		Session:   p.session,
+		Machine:   p.machine,
 		Instance:  a.instance,
 	}
+}
+
+// withoutKey decides nothing, because the key source did not.
+func (a *attempt) withoutKey(t *token, reason string, err error) State {
+	s := a.signedOut(reason)
+	s.Err, s.KeyID = err, t.kid
+	return s
 }
 
 func (a *attempt) signedOut(reason string) State {
 	return State{
 		Reason:    reason,
 		Code:      plainCode(reason),
+		Detail:    a.detail,
 		Presented: a.carrier != "",
 		Carrier:   a.carrier,
 		Instance:  a.instance,
@@ -185,59 +317,33 @@ func (a *attempt) malformed(why error) State {
 	return s
 }
 
-// maybeHandshake is where a document is redirected through Clerk to get fresh
-// cookies. Every other request, and today every one, is signed out with the
-// same reason.
-func (a *attempt) maybeHandshake(reason string) State {
-	return a.signedOut(reason)
-}
-
 // tokenError makes the best of a token that was refused (the SDK's
 // handleSessionTokenError). Bad times may be cured by a refresh or a handshake,
 // also those of a header token.
 func (a *attempt) tokenError(p *presented, v verification) State {
+	if !v.isTime() {
+		if v.err != nil {
+			return a.withoutKey(p.token, v.reason, v.err)
+		}
+		return a.signedOut(v.reason)
+	}
+	if a.carrier == CarrierHeader {
+		if err := a.takeCookies(); err != nil {
+			a.jar, a.chosen, a.choice = jar{}, family{}, choice{}
+		}
+	}
 	switch v.reason {
-	case reasonTokenExpired:
-		return a.maybeHandshake(reasonSessionTokenExpiredRefresh + a.refresh())
 	case reasonTokenNotActiveYet:
 		return a.maybeHandshake(reasonSessionTokenNBF)
 	case reasonTokenIATInTheFuture:
 		return a.maybeHandshake(reasonSessionTokenIATInTheFuture)
 	}
-	s := a.signedOut(v.reason)
-	if v.err != nil {
-		s.Err, s.KeyID = v.err, p.token.kid
+	s, done, why := a.refresh(p)
+	if done {
+		return s
 	}
-	return s
+	return a.maybeHandshake(reasonSessionTokenExpiredRefresh + why)
 }
-
-// refresh is where an expired session is refreshed through the Backend API, and
-// says why it was not. Today it has no client to do so.
-func (a *attempt) refresh() (reason string) {
-	switch {
-	case !a.isGET():
-		return refreshNonEligibleNonGet
-	case !a.hasRefreshCookie():
-		return refreshNonEligibleNoCookie
-	}
-	return refreshMissingAPIClient
-}
-
-// hasRefreshCookie looks for the refresh cookie, which only has a suffixed name.
-// The header path has not read the cookies before.
-func (a *attempt) hasRefreshCookie() bool {
-	if a.carrier == CarrierCookie {
-		return a.jar.refresh != ""
-	}
-	if a.instance != a.request.CookieInstance || !a.instance.settings.Cookies {
-		return false
-	}
-	j, err := a.instance.readCookies(a.request.Cookie)
-	return err == nil && j.refresh != ""
-}
-
-// isGET folds case, as the SDK's Request does before it compares.
-func (a *attempt) isGET() bool { return equalFoldASCII(a.request.Method, "get") }
 
 // equalFoldASCII compares with a lower-case word. Unicode folding would let
 // other letters stand in for ASCII ones.

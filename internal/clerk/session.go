@@ -3,6 +3,7 @@ package clerk
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,16 @@ type Session struct {
 	// OrgPermissions are full names, org:feature:permission. System
 	// permissions are never in a token.
 	OrgPermissions []string
+	// OrgFeatures and UserFeatures are the features in force for the
+	// organisation and for the user (fea), OrgPlans and UserPlans their plans
+	// (pla). The SDK's has() looks at both lists, and at them alone, also without
+	// an active organisation. A malformed pla is an empty one.
+	OrgFeatures, UserFeatures []string
+	OrgPlans, UserPlans       []string
+	// FactorAges are the minutes since the first and the second factor were
+	// verified, when the token was minted; -1 for one that is not enrolled. It is
+	// nil unless there are exactly two sound ages (fva).
+	FactorAges []float64
 	// Pending says that the session has tasks to complete (sts pending). The
 	// SDK signs its request in and then treats the user as signed out; so must
 	// the caller.
@@ -91,6 +102,7 @@ func readSession(t *token) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.readEntitlements(parsed, t.claims)
 	if s.Version == 2 {
 		err = s.readOrganisation2(t.claims, parsed)
 	} else {
@@ -100,6 +112,38 @@ func readSession(t *token) (*Session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// readEntitlements reads what has() asks of features, plans and the freshness of
+// factors. What cannot be read entitles to nothing.
+func (s *Session) readEntitlements(features []feature, claims object) {
+	s.OrgFeatures, s.UserFeatures = byScope(features)
+	plans, err := optionalText(claims, "pla")
+	if err == nil {
+		// Plans are written as features are.
+		if parsed, err := parseFeatures(plans); err == nil {
+			s.OrgPlans, s.UserPlans = byScope(parsed)
+		}
+	}
+	s.FactorAges = readAges(claims.get("fva"))
+}
+
+// readAges reads fva.
+func readAges(v value) []float64 {
+	const factors = 2
+	elements := v.elements()
+	if len(elements) != factors {
+		return nil
+	}
+	ages := make([]float64, 0, factors)
+	for _, e := range elements {
+		age, err := strconv.ParseFloat(string(e.raw), 64)
+		if e.kind != kindNumber || err != nil || age < 0 && age != -1 {
+			return nil
+		}
+		ages = append(ages, age)
+	}
+	return ages
 }
 
 func (s *Session) readStatus(claims object) error {

@@ -22,17 +22,18 @@ const (
 	categoryIgnore = "cl_I7d4PD111III"
 )
 
-// token is a session token, decoded and not verified.
+// token is a JWT, decoded and not verified.
 type token struct {
 	alg, typ, cat textValue
 	kid           string
 	signed        bool // the signature part is not empty
 
-	iss, sub, azp textValue
-	aud           audience
-	exp, nbf, iat instant
-	claims        object
-	payload       []byte
+	iss, sub, sid, azp textValue
+	aud                audience
+	exp, nbf, iat      instant
+	handshake          value // the directives of a handshake token
+	claims             object
+	payload            []byte
 }
 
 // instant is a time claim, in seconds since 1970.
@@ -119,7 +120,8 @@ func (t *token) readHeader(header object) error {
 
 func (t *token) readPayload(text []byte, claims object) error {
 	t.payload, t.claims = text, claims
-	t.iss, t.sub, t.azp = claims.get("iss").asText(), claims.get("sub").asText(), claims.get("azp").asText()
+	t.iss, t.sub, t.sid, t.azp = claims.get("iss").asText(), claims.get("sub").asText(), claims.get("sid").asText(), claims.get("azp").asText()
+	t.handshake = claims.get("handshake")
 	t.aud = readAudience(claims.get("aud"))
 	for _, c := range [...]struct {
 		name string
@@ -206,18 +208,12 @@ func readAudience(v value) audience {
 }
 
 // ofAnotherClass reports whether the token says of itself that it is no session
-// token: an OAuth access token (RFC 9068 section 2.1), a machine's token, or
-// one of another category, such as those of JWT templates. All of them are
-// signed with the same key, so that nothing else tells them apart.
-//
-// An absent category is one of tokens minted before there were categories. JSON
-// null is not absence.
-func (t *token) ofAnotherClass() bool {
-	machine := t.typ.is("at+jwt") || t.typ.is("application/at+jwt") ||
-		t.sub.kind == kindString && strings.HasPrefix(t.sub.text, "mch_")
-	if machine && t.signed { // the SDK does not classify a token without a signature part
-		return true
-	}
+// token.
+func (t *token) ofAnotherClass() bool { return t.class() != SessionTokens }
+
+// ofAnotherCategory is the part of it that goes by the category alone, as the
+// SDK judges handshake tokens.
+func (t *token) ofAnotherCategory() bool {
 	return t.cat.kind != kindAbsent && !t.cat.is(categorySession) && !t.cat.is(categoryIgnore)
 }
 
@@ -250,4 +246,22 @@ func readAsSDK(raw string) sdkReading {
 		return sdkThrows
 	}
 	return sdkReads
+}
+
+// mayHoldNullToken reports whether a cookie header could hold a session token
+// whose payload is JSON null, which no token of Clerk's is. A payload that begins
+// with "{" is none, and "ey" or "ew" is how that begins in base64url.
+func mayHoldNullToken(cookies string) bool {
+	for rest := cookies; ; {
+		at := strings.Index(rest, cookieSession)
+		if at < 0 {
+			return false
+		}
+		rest = rest[at+len(cookieSession):]
+		value, _, _ := strings.Cut(rest, ";")
+		_, payload, found := strings.Cut(value, ".")
+		if strings.Contains(value, "%") || found && !strings.HasPrefix(payload, "ey") && !strings.HasPrefix(payload, "ew") {
+			return true
+		}
+	}
 }

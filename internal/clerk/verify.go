@@ -39,27 +39,43 @@ type verification struct {
 
 // verify makes the SDK's checks in the SDK's order (verifyToken, verifyJwt), so
 // that the first one that fails gives the same reason.
-func (in *Instance) verify(p *presented, carrier string, c *Cache, now time.Time) verification {
-	key, reason, err := in.keyOf(p.token)
+func (a *attempt) verify(p *presented) verification {
+	return a.verifyWithin(p, a.instance.settings.ClockSkew)
+}
+
+// verifyWithin is [attempt.verify] with another clock skew.
+func (a *attempt) verifyWithin(p *presented, skew time.Duration) verification {
+	in := a.instance
+	key, reason, err := in.keyOf(p.token, a.request.UnknownKey)
 	if reason != verifiedReason || err != nil {
 		return verification{reason: reason, err: err}
 	}
-	proof, reason := in.checkSignature(p, key, c, now)
+	proof, reason := in.checkSignature(p, key, SessionTokens, a.cache, a.now)
 	if reason == verifiedReason {
-		reason = in.checkClaims(p.token, carrier, now)
+		reason = in.checkClaims(p.token, a.carrier, a.now, skew)
 	}
 	return verification{reason: reason, proof: proof}
 }
 
-// keyOf looks the key up. Any failure but a certain "there is no such key" is
+// isTime reports whether the moment is the only thing that is wrong.
+func (v verification) isTime() bool {
+	switch v.reason {
+	case reasonTokenExpired, reasonTokenNotActiveYet, reasonTokenIATInTheFuture:
+		return true
+	}
+	return false
+}
+
+// keyOf looks the key up. A key that was just fetched for and not found is not
+// fetched for again. Any failure but a certain "there is no such key" is
 // handed out: it is about us, not about the token.
-func (in *Instance) keyOf(t *token) (*jwks.Key, string, error) {
+func (in *Instance) keyOf(t *token, unknown string) (*jwks.Key, string, error) {
 	if in.settings.InsecureUnverified {
 		return nil, verifiedReason, nil
 	}
 	key, err := in.settings.Keys.Key(t.kid)
 	switch {
-	case errors.Is(err, jwks.ErrUnknownKey):
+	case errors.Is(err, jwks.ErrUnknownKey), err != nil && unknown != "" && t.kid == unknown:
 		return nil, reasonKeyIDMismatch, nil
 	case err != nil:
 		return nil, reasonKeysRemoteFailedToLoad, err
@@ -69,11 +85,12 @@ func (in *Instance) keyOf(t *token) (*jwks.Key, string, error) {
 	return key, verifiedReason, nil
 }
 
-// checkSignature checks the header and the signature. The cache may only spare
-// the arithmetic, and only for this very token with this very key.
-func (in *Instance) checkSignature(p *presented, key *jwks.Key, c *Cache, now time.Time) (*proof, string) {
+// checkSignature checks the header, as that of a token of this class, and the
+// signature. The cache may only spare the arithmetic, and only for this very
+// token with this very key.
+func (in *Instance) checkSignature(p *presented, key *jwks.Key, class TokenTypes, c *Cache, now time.Time) (*proof, string) {
 	t := p.token
-	if t.typ.kind != kindAbsent && !t.typ.is("JWT") {
+	if !t.typeFits(class) {
 		return nil, reasonTokenInvalid
 	}
 	hash, known := hashOf(t.alg.text)
@@ -81,7 +98,7 @@ func (in *Instance) checkSignature(p *presented, key *jwks.Key, c *Cache, now ti
 	case !known:
 		return nil, reasonTokenInvalidAlgorithm
 	case in.settings.InsecureUnverified:
-		return prove(t, nil), verifiedReason
+		return p.prove(nil), verifiedReason
 	case key.Algorithm != "" && key.Algorithm != t.alg.text:
 		return nil, reasonTokenVerificationFailed
 	case p.proof != nil && p.proof.key == key:
@@ -96,7 +113,7 @@ func (in *Instance) checkSignature(p *presented, key *jwks.Key, c *Cache, now ti
 		c.refute(p.sum, key, now)
 		return nil, reasonTokenInvalidSignature
 	}
-	proof := prove(t, key)
+	proof := p.prove(key)
 	c.keep(p.sum, proof)
 	return proof, verifiedReason
 }
@@ -116,9 +133,8 @@ func validSignature(raw string, key *rsa.PublicKey, hash crypto.Hash) bool {
 
 // checkClaims makes the SDK's checks of the payload, in its order. None of them
 // depends on what was cached.
-func (in *Instance) checkClaims(t *token, carrier string, now time.Time) string {
+func (in *Instance) checkClaims(t *token, carrier string, now time.Time, within time.Duration) string {
 	s := &in.settings
-	millis, skew := now.UnixMilli(), s.ClockSkew.Milliseconds()
 	switch {
 	case t.sub.kind != kindString:
 		return reasonTokenVerificationFailed
@@ -128,6 +144,14 @@ func (in *Instance) checkClaims(t *token, carrier string, now time.Time) string 
 		return reasonTokenInvalidAzp
 	case t.iss.kind != kindString || !slices.Contains(s.Issuers, t.iss.text):
 		return reasonTokenInvalidIssuer
+	}
+	return t.checkTimes(now, within)
+}
+
+// checkTimes holds exp, which must be there, nbf and iat against the clock.
+func (t *token) checkTimes(now time.Time, within time.Duration) string {
+	millis, skew := now.UnixMilli(), within.Milliseconds()
+	switch {
 	case t.exp.kind != kindNumber:
 		return reasonTokenVerificationFailed
 	case t.exp.seconds*1000 <= millis-skew:

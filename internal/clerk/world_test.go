@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"strings"
@@ -158,4 +159,9 @@ func table(text string) []string {
 		}
 	}
 	return out
+}
+
+// mustKey is the publishable key of a production instance.
+func mustKey(host string) string {
+	return "pk_live_" + base64.RawStdEncoding.EncodeToString([]byte(host+"$"))
 }

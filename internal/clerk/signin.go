@@ -1,0 +1,65 @@
+package clerk
+
+// SignInURL is where a document goes to sign in and come back (the SDK's
+// redirectToSignIn), or with pending to the tasks that its session has left. It
+// is empty if the instance has no sign-in page, and where its cookies are not
+// read: signing in gives the browser nothing else, so that it would be sent there
+// for ever.
+func (in *Instance) SignInURL(r *Request, pending bool) string {
+	if in != r.CookieInstance || !in.settings.Cookies {
+		return ""
+	}
+	target := in.settings.SignInURL
+	if target == "" {
+		if in.portal == "" {
+			return ""
+		}
+		target = in.portal + "/sign-in"
+	}
+	if pending {
+		target += "/tasks"
+	}
+	here := publicURL(r)
+	if here == nil {
+		return ""
+	}
+	page, err := here.Parse(target)
+	if err != nil {
+		return ""
+	}
+	elsewhere := page.Host() != here.Host()
+	back := here.Href(false)
+	if elsewhere && in.settings.Satellite != nil {
+		back = withQuery(here, queryOf(here).set(parameterSynced, syncedNeeded))
+	}
+	p := queryOf(page).set("redirect_url", back)
+	if browser := in.devBrowserOf(r); elsewhere && browser != "" {
+		p = p.set(cookieDevBrowser, browser)
+	}
+	return withFragment(page, p)
+}
+
+// devBrowserOf is the token of the request's development browser; empty if it
+// has none, and on production instances.
+func (in *Instance) devBrowserOf(r *Request) string {
+	if !in.key.Development {
+		return ""
+	}
+	a := attempt{request: r, instance: in, query: readQuery(r.Query)}
+	_ = a.takeCookies() // without cookies the query may still have it
+	return a.devBrowser()
+}
+
+// PublicURL resolves a URL of the configuration, absolute or a path, as seen
+// from the public origin of the request. It is empty if there is no such origin.
+func (r *Request) PublicURL(ref string) string {
+	here := publicURL(r)
+	if here == nil {
+		return ""
+	}
+	u, err := here.Parse(ref)
+	if err != nil {
+		return ""
+	}
+	return u.Href(false)
+}
