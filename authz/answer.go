@@ -1,9 +1,9 @@
 package authz
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // Answer is what a door has to say, derived from a [Verdict]. The zero Answer
@@ -16,9 +16,15 @@ type Answer struct {
 	Set []Header
 	// Remove are request headers to take away. No name is in Set as well.
 	Remove []string
-	// Status is the HTTP status of a denial, 400 to 503.
+	// AddResponse are headers to add to the service's response, each beside what
+	// the service itself sends. A name may be there several times (Set-Cookie).
+	AddResponse []Header
+	// Kind is the verdict's kind, of a denial.
+	Kind Kind
+	// Status is the HTTP status of a denial: 307, or 400 to 503.
 	Status int
-	// ResponseHeaders are the headers of a denial, each overwriting.
+	// ResponseHeaders are the headers of a denial. A name that is there several
+	// times is as many lines (Set-Cookie).
 	ResponseHeaders []Header
 	// Body is the body of a denial.
 	Body []byte
@@ -27,26 +33,43 @@ type Answer struct {
 	Metadata []Header
 }
 
-// retryAfter is what clients are told to wait, in seconds, when a decision
-// cannot be made: about as long as a key source takes between two tries.
-const retryAfter = 5
+// defaultRetryAfter is what clients are told to wait if nobody knows better when
+// a decision cannot be made: about as long as a key source takes between two
+// tries.
+const defaultRetryAfter = 5 * time.Second
 
 // newAnswer is the only constructor of answers. It derives everything from the
-// verdict; what the verdict does not say is denied. A pass that cannot be
-// written down, and a denial without a code, are bugs: they become faults, in
-// the verdict as well, so that the log tells the truth.
+// verdict; what the verdict does not say is denied. What cannot be written down,
+// and a denial without a code, are bugs: they become faults, in the verdict as
+// well, so that the log tells the truth.
 func newAnswer(v *Verdict) Answer {
+	if !v.writable() {
+		v.fail("a redirect or a cookie cannot be a header value")
+	}
 	if v.Kind == Passed {
 		if a, ok := allow(v); ok {
 			return a
 		}
-		v.Identity = nil
-		v.refuse(Fault, CodeInternalError, "a verified value cannot be a header value")
+		v.fail("a verified value cannot be a header value")
 	}
 	if v.Kind == Fault || v.Code == "" {
-		v.Kind, v.Code = Fault, CodeInternalError
+		v.Kind, v.Code, v.location = Fault, CodeInternalError, ""
 	}
 	return deny(v)
+}
+
+// writable reports whether what the verdict wants to send to the client can be
+// header values.
+func (v *Verdict) writable() bool {
+	if v.location != "" && !printable(v.location) {
+		return false
+	}
+	for _, cookie := range v.setCookies {
+		if !writableText(cookie) {
+			return false
+		}
+	}
+	return true
 }
 
 // allow builds a pass. It is not ok if an identity value could not be written
@@ -73,8 +96,30 @@ func allow(v *Verdict) (a Answer, ok bool) {
 			a.Remove = append(a.Remove, name)
 		}
 	}
+	if len(v.setCookies) > 0 {
+		a.renewCookies(v)
+	}
 	a.Metadata = metadata(v)
 	return a, true
+}
+
+// renewCookies gives the client its new cookies with the service's response, and
+// the service the same with this request. A cache that may keep the response,
+// whatever the service thinks of that, would give the session to the next client.
+func (a *Answer) renewCookies(v *Verdict) {
+	a.AddResponse = append(withSetCookies(nil, v), Header{"cache-control", "no-store"})
+	if v.cookie != "" {
+		a.Set = append(a.Set, Header{"cookie", v.cookie})
+	} else {
+		a.Remove = append(a.Remove, "cookie")
+	}
+}
+
+func withSetCookies(headers []Header, v *Verdict) []Header {
+	for _, cookie := range v.setCookies {
+		headers = append(headers, Header{"set-cookie", cookie})
+	}
+	return headers
 }
 
 func named(headers []Header, name string) bool {
@@ -97,8 +142,9 @@ func listed(names []string, name string) bool {
 
 // deny builds a denial.
 func deny(v *Verdict) Answer {
-	status := statusOf(v.Kind)
+	status := statusOf(v)
 	a := Answer{
+		Kind:     v.Kind,
 		Status:   status,
 		Body:     problem(v, status),
 		Metadata: metadata(v),
@@ -107,70 +153,82 @@ func deny(v *Verdict) Answer {
 			{"cache-control", "no-store"},
 		},
 	}
-	switch status {
-	case http.StatusUnauthorized:
-		a.ResponseHeaders = append(a.ResponseHeaders, Header{"www-authenticate", challenge(v)})
-		if v.ClerkReason != "" {
-			a.ResponseHeaders = append(a.ResponseHeaders,
-				Header{"x-clerk-auth-status", "signed-out"},
-				Header{"x-clerk-auth-reason", v.ClerkReason})
-		}
-	case http.StatusServiceUnavailable:
-		a.ResponseHeaders = append(a.ResponseHeaders, Header{"retry-after", strconv.Itoa(retryAfter)})
+	add := func(name, value string) {
+		a.ResponseHeaders = append(a.ResponseHeaders, Header{name, value})
 	}
+	switch status {
+	case http.StatusTemporaryRedirect:
+		add("location", v.location)
+	case http.StatusUnauthorized:
+		add("www-authenticate", challenge(v))
+	case http.StatusServiceUnavailable:
+		add("retry-after", retryAfter(v))
+	}
+	if v.Kind == Unauthenticated && v.ClerkReason != "" && writableText(v.ClerkReason) {
+		add("x-clerk-auth-status", authStatus(v))
+		add("x-clerk-auth-reason", v.ClerkReason)
+	}
+	a.ResponseHeaders = withSetCookies(a.ResponseHeaders, v)
 	return a
 }
 
-// statusOf gives each kind its HTTP status. A kind that nobody named is a bug.
-func statusOf(k Kind) int {
-	switch k {
+// statusOf gives each kind its HTTP status. Only who is not known well enough is
+// sent somewhere else instead. A kind that nobody named is a bug.
+func statusOf(v *Verdict) int {
+	if v.location != "" && (v.Kind == Unauthenticated || v.Kind == Forbidden) {
+		return http.StatusTemporaryRedirect
+	}
+	switch v.Kind {
 	case Malformed:
 		return http.StatusBadRequest
 	case Unauthenticated:
 		return http.StatusUnauthorized
 	case Forbidden:
 		return http.StatusForbidden
+	case TooLarge:
+		return http.StatusRequestEntityTooLarge
 	}
 	return http.StatusServiceUnavailable
 }
 
-// challenge is the WWW-Authenticate value (RFC 6750 section 3): without an
-// error code if the client showed nothing, else invalid_token. The code is one
-// of a closed set, so it needs no quoting of its own.
+// authStatus is the SDK's word for a caller who is not signed in.
+func authStatus(v *Verdict) string {
+	if v.handshake {
+		return "handshake"
+	}
+	return "signed-out"
+}
+
+// retryAfter is the Retry-After value (RFC 9110 section 10.2.3): whole seconds,
+// at least one.
+func retryAfter(v *Verdict) string {
+	d := v.retryAfter
+	if d <= 0 {
+		d = defaultRetryAfter
+	}
+	seconds := d / time.Second
+	if d%time.Second > 0 {
+		seconds++
+	}
+	return strconv.FormatInt(int64(seconds), 10)
+}
+
+// challenge is the WWW-Authenticate value (RFC 6750 section 3, RFC 9728 section
+// 5.1): without an error code if the client showed nothing, else invalid_token.
+// The code is one of a closed set, and the metadata's host is of a publishable
+// key, so they need no quoting of their own.
 func challenge(v *Verdict) string {
-	if !v.Presented {
-		return `Bearer realm="clerkgate"`
+	if v.webhook {
+		return `Webhook realm="clerkgate"`
 	}
-	return `Bearer realm="clerkgate", error="invalid_token", error_description="` + v.Code + `"`
-}
-
-// problemDetails is the body of a denial (RFC 9457). The type is about:blank,
-// so the title is the status's own phrase; code tells the cases apart.
-type problemDetails struct {
-	Type      string `json:"type"`
-	Title     string `json:"title"`
-	Status    int    `json:"status"`
-	Code      string `json:"code"`
-	Detail    string `json:"detail,omitempty"`
-	RequestID string `json:"requestId,omitempty"`
-}
-
-func problem(v *Verdict, status int) []byte {
-	p := problemDetails{
-		Type:      "about:blank",
-		Title:     http.StatusText(status),
-		Status:    status,
-		Code:      v.Code,
-		RequestID: v.RequestID,
+	text := `Bearer realm="clerkgate"`
+	if v.Presented {
+		text += `, error="invalid_token", error_description="` + v.Code + `"`
 	}
-	if v.detail && v.Kind != Fault {
-		p.Detail = v.Detail
+	if v.resourceMetadata != "" {
+		text += `, resource_metadata="` + v.resourceMetadata + `"`
 	}
-	body, err := json.Marshal(p)
-	if err != nil { // no field of problemDetails can fail; an empty body still denies
-		return nil
-	}
-	return append(body, '\n')
+	return text
 }
 
 // metadata lists the facts of the decision that have a value.

@@ -25,7 +25,7 @@ func TestZeroValuesDeny(t *testing.T) {
 
 // TestEveryKindOfVerdict walks all kinds, named or not: exactly one allows.
 func TestEveryKindOfVerdict(t *testing.T) {
-	want := map[Kind]int{Fault: 503, Passed: 0, Malformed: 400, Unauthenticated: 401, Forbidden: 403, Unavailable: 503}
+	want := map[Kind]int{Fault: 503, Passed: 0, Malformed: 400, Unauthenticated: 401, Forbidden: 403, Unavailable: 503, TooLarge: 413}
 	for kind := range Kind(255) {
 		v := Verdict{Kind: kind, Code: "some-code"}
 		a := newAnswer(&v)
@@ -49,7 +49,7 @@ func TestEveryKindOfVerdict(t *testing.T) {
 }
 
 func TestDenialWithoutCodeIsAFault(t *testing.T) {
-	for _, kind := range []Kind{Malformed, Unauthenticated, Forbidden, Unavailable} {
+	for _, kind := range []Kind{Malformed, Unauthenticated, Forbidden, Unavailable, TooLarge} {
 		v := Verdict{Kind: kind}
 		if a := newAnswer(&v); a.Allow || a.Status != 503 || v.Code != CodeInternalError {
 			t.Errorf("kind %d without a code: status %d code %q", kind, a.Status, v.Code)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/clerk"
-	"github.com/clerkgate/clerkgate/jwks"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -72,14 +71,15 @@ var (
 )
 
 // Ready returns nil once a policy is in force and every Clerk instance has
-// keys that may be used. Public routes are served before that.
+// keys that may be used. Public routes are served before that. Whether the
+// Backend API answers does not matter: most requests do without it.
 func (e *Engine) Ready() error {
 	s := e.snapshot.Load()
 	if s == nil {
 		return ErrPolicyNotLoaded
 	}
-	for i := range s.keys {
-		if usable := s.keys[i].Usable; usable != nil && usable() != nil {
+	for i := range s.connections {
+		if usable := s.connections[i].Keys.Usable; usable != nil && usable() != nil {
 			return ErrKeysUnavailable
 		}
 	}
@@ -87,7 +87,7 @@ func (e *Engine) Ready() error {
 }
 
 // Check decides one request. It may wait for a key of a token that it sees for
-// the first time, never longer than ctx allows.
+// the first time, or for the Backend API, never longer than ctx allows.
 func (e *Engine) Check(ctx context.Context, r *Request) Answer {
 	a, wait := e.Try(r)
 	if wait != nil {
@@ -96,32 +96,15 @@ func (e *Engine) Check(ctx context.Context, r *Request) Answer {
 	return a
 }
 
-// Try decides without blocking. If that takes a key that has to be fetched
+// Try decides without blocking. If that takes something that has to be fetched
 // first it returns a [Wait], and the answer beside it denies.
 func (e *Engine) Try(r *Request) (Answer, *Wait) {
-	c := check{engine: e, snapshot: e.snapshot.Load(), request: r, start: e.now()}
-	return c.run(nil)
-}
-
-// Wait is a decision that lacks a key. Do fetches it and decides.
-type Wait struct {
-	check *check
-	keys  *Keys
-	keyID string
-}
-
-// Do waits for the key, as long as ctx allows, and decides. It is the only
-// place between a request and its answer that waits for the network.
-func (w *Wait) Do(ctx context.Context) (a Answer) {
-	defer w.check.recoverTo(&a)
-	err := w.keys.Await(ctx, w.keyID)
-	a, again := w.check.run(err)
-	if again != nil {
-		// The key was due once more in between. One wait for each request is
-		// enough; more would let a flood of new key ids hold requests.
-		a, _ = w.check.run(jwks.ErrUnavailable)
+	c := &check{engine: e, snapshot: e.snapshot.Load(), request: r, start: e.now()}
+	a, lack := c.run()
+	if lack != nil {
+		return Answer{}, &Wait{check: c, lack: lack}
 	}
-	return a
+	return a, nil
 }
 
 // check is one request on its way.
@@ -133,16 +116,16 @@ type check struct {
 	now      time.Time      // by which its token is judged, after any wait
 	trace    *policy.Trace  // nil unless the decision is to be explained
 	session  *clerk.Session // taken as verified; nil unless explaining claims
+	progress progress
 	verdict  Verdict
 }
 
-// run decides, answers and reports. A key that could not be had in a wait
-// before arrives as keyErr.
-func (c *check) run(keyErr error) (a Answer, w *Wait) {
+// run decides, answers and reports, or returns what has to be fetched before.
+func (c *check) run() (a Answer, l *lack) {
 	defer c.recoverTo(&a)
 	c.verdict, c.now = Verdict{}, c.engine.now()
-	if w = c.decide(keyErr); w != nil {
-		return Answer{}, w
+	if l := c.decide(); l != nil {
+		return Answer{}, l
 	}
 	a = newAnswer(&c.verdict)
 	c.report()

@@ -125,7 +125,7 @@ func TestReloadKeepsTokensAndChecksThemAnew(t *testing.T) {
 	if p == nil {
 		t.Fatal(problems)
 	}
-	s, problems := authz.Compile(p, func(policy.Clerk) (authz.Keys, error) { return w.keys, nil })
+	s, problems := authz.Compile(p, w.connect)
 	if s == nil {
 		t.Fatal(problems)
 	}

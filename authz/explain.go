@@ -12,9 +12,9 @@ import (
 // route, and tells no observer.
 func (e *Engine) Explain(ctx context.Context, r *Request) (Verdict, Answer) {
 	c := e.explaining(r)
-	a, wait := c.run(nil)
-	if wait != nil {
-		a = wait.Do(ctx)
+	a, lack := c.run()
+	if lack != nil {
+		a = (&Wait{check: c, lack: lack}).Do(ctx)
 	}
 	return c.verdict, a
 }
@@ -30,7 +30,7 @@ func (e *Engine) ExplainClaims(r *Request, claims []byte) (Verdict, Answer, erro
 	}
 	c := e.explaining(r)
 	c.session = session
-	a, _ := c.run(nil)
+	a, _ := c.run()
 	return c.verdict, a, nil
 }
 
@@ -52,7 +52,7 @@ func claimsState(s *clerk.Session, now time.Time) clerk.State {
 	case !s.NotBefore.IsZero() && s.NotBefore.After(now.Add(explainSkew)):
 		state.Code = "session-token-nbf"
 	default:
-		state.SignedIn, state.Session = true, s
+		state.SignedIn, state.Session, state.TokenType = true, s, clerk.TypeSession
 	}
 	return state
 }

@@ -32,13 +32,13 @@ func newPair(t *testing.T, moreA, moreB string) *pair {
 	if loaded == nil {
 		t.Fatal(problems)
 	}
-	s, problems := authz.Compile(loaded, func(c policy.Clerk) (authz.Keys, error) {
+	s, problems := authz.Compile(loaded, func(c policy.Clerk) (authz.Connection, error) {
 		signer := p.a.Signer()
 		if c.PublishableKey.Value == p.b.PublishableKey() {
 			signer = p.b.Signer()
 		}
 		pinned, err := jwks.ParsePEM(signer.PEM())
-		return authz.Keys{Lookup: pinned}, err
+		return authz.Connection{Keys: authz.Keys{Lookup: pinned}}, err
 	})
 	if s == nil {
 		t.Fatal(problems)

@@ -11,7 +11,7 @@ import (
 
 // decide takes the request through its rooms: read, match, authenticate,
 // decide. It fills c.verdict, or returns what has to be waited for.
-func (c *check) decide(keyErr error) *Wait {
+func (c *check) decide() *lack {
 	v := &c.verdict
 	s := c.snapshot
 	if s == nil {
@@ -32,16 +32,18 @@ func (c *check) decide(keyErr error) *Wait {
 	if !ok {
 		return nil
 	}
-	if m.Route == nil || m.Route.Access == policy.AccessDeny || m.Route.Access == policy.AccessPublic {
+	switch {
+	case m.Route == nil || m.Route.Access == policy.AccessDeny || m.Route.Access == policy.AccessPublic:
 		// Credentials are not looked at: what is wrong with them cannot matter.
 		c.judge(m, nil)
-		return nil
-	}
-	if in.authorizations > 1 {
+	case m.Route.Access == policy.AccessWebhook:
+		c.verifyWebhook(m)
+	case in.authorizations > 1:
 		v.refuse(Malformed, CodeRequestMalformed, "the request has more than one authorization header")
-		return nil
+	default:
+		return c.authenticate(m, &in)
 	}
-	return c.authenticate(m, &in, keyErr)
+	return nil
 }
 
 // match finds the route, or refuses a path that has more than one reading.
@@ -76,39 +78,84 @@ func (c *check) note(m policy.Match) {
 	}
 }
 
+// caller is a request on its way from "who calls" to "may they".
+type caller struct {
+	match   policy.Match
+	request *clerk.Request
+	state   clerk.State
+}
+
 // authenticate asks who calls, and goes on to the route's requirements if that
 // can be answered.
-func (c *check) authenticate(m policy.Match, in *reading, keyErr error) *Wait {
-	state := c.authenticationState(in)
-	v := &c.verdict
-	v.Presented = state.Presented
+func (c *check) authenticate(m policy.Match, in *reading) *lack {
+	who := caller{match: m, request: c.clerkRequest(m.Route, in)}
+	var missing *lack
+	if who.state, missing = c.authenticationState(who.request); missing != nil {
+		return missing
+	}
+	state, v := &who.state, &c.verdict
+	v.Presented, v.handshake = state.Presented, state.Handshake
+	if len(state.SetCookies) > 0 {
+		v.setCookies, v.cookie = state.SetCookies, applySetCookies(in.cookie, state.SetCookies, c.now)
+	}
+	v.resourceMetadata = c.resourceMetadata(&who)
 	switch {
 	case state.Err != nil:
-		return c.stuck(&state, keyErr)
-	case m.Route.Access == policy.AccessOptional && (!state.Presented || state.SignedIn && state.Session.Pending):
+		return c.stuck(&who)
+	case state.Location != "":
+		c.redirectThroughClerk(state)
+	case m.Route.Access == policy.AccessOptional && isNobody(state):
 		c.judge(m, nil)
 	case !state.SignedIn:
-		v.refuse(Unauthenticated, state.Code, "")
-		v.ClerkReason = state.Reason
-	case state.Session.Pending:
+		c.unauthenticated(&who, state.Code, state.Reason)
+	case isPending(state):
 		v.refuse(Unauthenticated, CodeSessionPending, "the session has tasks that its user must complete first")
+		c.redirectToSignIn(&who, true)
 	default:
-		v.Identity = identityOf(state.Session)
-		c.judge(m, v.Identity)
+		c.judgeCaller(&who)
 	}
 	return nil
 }
 
-// authenticationState is what Clerk's rules make of the request's credentials.
-func (c *check) authenticationState(in *reading) clerk.State {
-	if c.session != nil {
-		return claimsState(c.session, c.now)
+// isNobody reports whether an optional route takes the request for one without
+// credentials: it showed none, or those of a pending session.
+func isNobody(s *clerk.State) bool { return !s.SignedIn && !s.Presented || isPending(s) }
+
+func isPending(s *clerk.State) bool { return s.SignedIn && s.Session != nil && s.Session.Pending }
+
+// judgeCaller lets the policy decide about who was verified.
+func (c *check) judgeCaller(who *caller) {
+	id := identityOf(&who.state)
+	if id == nil {
+		c.verdict.refuse(Fault, CodeInternalError, "a verified caller has no identity")
+		return
 	}
-	_, query := splitTarget(c.request.Path)
-	return c.snapshot.instances.Authenticate(&clerk.Request{
+	if !who.match.Route.Tokens.Has(acceptance(id.TokenType)) {
+		c.unauthenticated(who, CodeTypeMismatch, CodeTypeMismatch)
+		return
+	}
+	c.verdict.Identity = id
+	c.judge(who.match, id)
+	if c.verdict.Code == string(policy.CodeOrgRequired) {
+		c.redirectToOrganizations(who.request)
+	}
+}
+
+// unauthenticated refuses a request for want of good credentials.
+func (c *check) unauthenticated(who *caller, code, reason string) {
+	c.verdict.refuse(Unauthenticated, code, who.state.Detail)
+	c.verdict.ClerkReason = reason
+	c.redirectToSignIn(who, false)
+}
+
+// clerkRequest is the request as Clerk's rules read it.
+func (c *check) clerkRequest(route *policy.Route, in *reading) *clerk.Request {
+	path, query := splitTarget(c.request.Path)
+	return &clerk.Request{
 		Method:         c.request.Method,
 		Scheme:         c.request.Scheme,
 		Host:           c.request.Host,
+		Path:           path,
 		Query:          query,
 		Authorization:  in.authorization,
 		Cookie:         in.cookie,
@@ -119,31 +166,80 @@ func (c *check) authenticationState(in *reading) clerk.State {
 		ForwardedHost:  in.forwardedHost,
 		ForwardedProto: in.forwardedProto,
 		CookieInstance: c.snapshot.cookieInstance(c.request.Host),
-	}, c.engine.cache, c.now)
+		Accepts:        accepts(route.Tokens),
+	}
 }
 
-// keysUnavailable is the detail of every 503 for want of keys.
-const keysUnavailable = "the keys that would verify this token are not available"
+// authenticationState is what Clerk's rules make of the request's credentials,
+// or what has to be waited for before they can say. Answers of the Backend API
+// that are at hand are used at once.
+func (c *check) authenticationState(r *clerk.Request) (clerk.State, *lack) {
+	if c.session != nil {
+		return claimsState(c.session, c.now), nil
+	}
+	for {
+		r.Replies, r.UnknownKey = c.progress.replies, c.progress.unknownKey
+		state := c.snapshot.authenticator.Authenticate(r, c.engine.cache, c.now)
+		if state.Call == nil {
+			return state, nil
+		}
+		known, missing := c.answerKnown(state.Call, c.snapshot.connectionOf(state.Instance))
+		if missing != nil {
+			return clerk.State{}, missing
+		}
+		if !known {
+			return clerk.State{Err: &unaskedError{state.Call.Kind}, Presented: state.Presented, Instance: state.Instance}, nil
+		}
+	}
+}
+
+// unaskedError is a question that the Backend API cannot be asked.
+type unaskedError struct{ kind clerk.CallKind }
+
+func (e *unaskedError) Error() string {
+	return "the Backend API would have to be asked (" + e.kind.String() + ")"
+}
+
+func (e *unaskedError) Unwrap() error { return clerk.ErrBackendUnavailable }
+
+// Details of every 503 for want of keys, and of the Backend API.
+const (
+	keysUnavailable    = "the keys that would verify this token are not available"
+	backendUnavailable = "the Backend API gave no answer that tells good from bad"
+)
 
 // stuck handles a credential about which nothing could be found out.
-func (c *check) stuck(state *clerk.State, keyErr error) *Wait {
-	v := &c.verdict
+func (c *check) stuck(who *caller) *lack {
+	v, err := &c.verdict, who.state.Err
+	var unasked *unaskedError
 	switch {
-	case errors.Is(state.Err, clerk.ErrMalformed):
-		v.refuse(Malformed, CodeRequestMalformed, state.Err.Error())
-	case errors.Is(state.Err, jwks.ErrFetchNeeded) && keyErr == nil:
-		if keys := c.snapshot.keysOf(state.Instance); keys != nil && keys.Await != nil {
-			return &Wait{check: c, keys: keys, keyID: state.KeyID}
-		}
-		v.refuse(Unavailable, CodeKeysUnavailable, keysUnavailable)
-	case errors.Is(keyErr, jwks.ErrUnknownKey):
-		// The fetch that this request waited for settles its key id, even if the
-		// next one is due already.
-		v.refuse(Unauthenticated, CodeUnknownKey, "")
-		v.ClerkReason = CodeUnknownKey
+	case errors.Is(err, clerk.ErrMalformed):
+		v.refuse(Malformed, CodeRequestMalformed, err.Error())
+	case errors.As(err, &unasked):
+		v.refuse(Unavailable, CodeBackendUnavailable, unasked.Error())
+	case errors.Is(err, clerk.ErrBackendUnavailable):
+		v.refuse(Unavailable, CodeBackendUnavailable, backendUnavailable)
+		v.retryAfter = who.state.RetryAfter
 	default:
-		v.refuse(Unavailable, CodeKeysUnavailable, keysUnavailable)
+		return c.keyMissing(who)
 	}
+	return nil
+}
+
+// keyMissing returns the wait for a key, unless the request has waited for it.
+// What came of that settles it, even if the next fetch is due already.
+func (c *check) keyMissing(who *caller) *lack {
+	connection := c.snapshot.connectionOf(who.state.Instance)
+	key, waited := c.progress.waitedFor(connection, who.state.KeyID)
+	switch {
+	case waited && errors.Is(key.err, jwks.ErrUnknownKey):
+		c.unauthenticated(who, CodeUnknownKey, CodeUnknownKey)
+		return nil
+	case !waited && errors.Is(who.state.Err, jwks.ErrFetchNeeded) &&
+		connection != nil && connection.Keys.Await != nil && c.progress.waits < maxWaits:
+		return &lack{connection: connection, keyID: who.state.KeyID}
+	}
+	c.verdict.refuse(Unavailable, CodeKeysUnavailable, keysUnavailable)
 	return nil
 }
 
@@ -152,11 +248,15 @@ func (c *check) judge(m policy.Match, id *policy.Identity) {
 	v := &c.verdict
 	d := policy.Decide(m, id, c.trace)
 	v.Trace = c.trace
-	if d.Outcome == policy.Passed {
+	switch {
+	case d.Outcome == policy.Passed:
 		v.Kind = Passed
-		return
+	case d.Code == policy.CodeUnauthenticated:
+		v.refuse(Unauthenticated, string(d.Code), d.Detail)
+	default:
+		v.refuse(Forbidden, string(d.Code), d.Detail)
+		v.reverification = d.Reverification
 	}
-	v.refuse(Forbidden, string(d.Code), d.Detail)
 }
 
 // describePanic names a panic's value without its details if it is not an

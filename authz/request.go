@@ -27,6 +27,9 @@ type Request struct {
 	Headers []Header
 	// Context holds Envoy's context_extensions of the route.
 	Context map[string]string
+	// Body is what the proxy sent of the request's body; nil if it sent nothing.
+	// Only webhook routes read it. It must reach no log.
+	Body []byte
 	// Malformed says why the door could not read one request out of what it
 	// was given; it is empty if it could.
 	Malformed string
@@ -176,6 +179,16 @@ func lowerCopy(s string) string {
 func printable(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// writableText is printable with spaces, for the values that may have them.
+func writableText(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
 			return false
 		}
 	}

@@ -2,8 +2,10 @@ package authz
 
 import (
 	"context"
+	"time"
 
 	"github.com/clerkgate/clerkgate/internal/clerk"
+	"github.com/clerkgate/clerkgate/internal/webhook"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -22,49 +24,40 @@ type Keys struct {
 	InsecureUnverified bool
 }
 
+// Backend asks Clerk's Backend API, with the secret keys of one instance.
+type Backend interface {
+	// Cached returns an answer that is known already. It never blocks.
+	Cached(*clerk.Call) (clerk.Reply, bool)
+	// Do asks, and may wait as long as ctx allows. That there is no answer is a
+	// reply, too.
+	Do(context.Context, *clerk.Call) clerk.Reply
+}
+
+// Connection is what the decisions about one Clerk instance's callers need from
+// outside.
+type Connection struct {
+	Keys Keys
+	// Backend is nil without a secret key. What only the Backend API knows is
+	// then not known, and whoever depends on it gets 503.
+	Backend Backend
+	// SecretKey and MachineSecretKey say which secret keys there are.
+	SecretKey, MachineSecretKey bool
+}
+
+// authenticator finds out who sent a request; clerk.Instances do.
+type authenticator interface {
+	Authenticate(*clerk.Request, *clerk.Cache, time.Time) clerk.State
+}
+
 // Snapshot is a policy with its Clerk instances, ready to decide. It never
 // changes. Create it with [Compile].
 type Snapshot struct {
-	policy    *policy.Policy
-	instances clerk.Instances
-	hosts     []*policy.Hosts // one for each instance; nil: every host
-	keys      []Keys          // one for each instance
-}
-
-// Compile builds a snapshot. keysFor yields the keys of one instance; it is
-// called once for each, after the instance was found to be sound. The problems
-// are those of values that the policy language cannot judge by itself, such as
-// publishable keys; the snapshot is nil if one of them is an error.
-func Compile(p *policy.Policy, keysFor func(policy.Clerk) (Keys, error)) (*Snapshot, policy.Problems) {
-	s := &Snapshot{policy: p}
-	var problems policy.Problems
-	for _, c := range p.Clerk {
-		if c.PublishableKey.Unset || c.JWTKey.Unset || c.JWKSURL.Unset {
-			continue // a placeholder for a value that only exists where it is served
-		}
-		if _, err := clerk.ParsePublishableKey(c.PublishableKey.Value); err != nil {
-			problems = append(problems, p.Problem(policy.Error, c.PublishableKey.Pos, err.Error(),
-				"copy the publishable key from the API keys page of the Clerk dashboard; it begins with pk_live_ or pk_test_"))
-			continue
-		}
-		keys, err := keysFor(c)
-		if err != nil {
-			problems = append(problems, p.Problem(policy.Error, keyPos(c), err.Error(), ""))
-			continue
-		}
-		instance, err := clerk.NewInstance(settings(c, keys))
-		if err != nil {
-			problems = append(problems, p.Problem(policy.Error, c.Pos, err.Error(), ""))
-			continue
-		}
-		s.instances = append(s.instances, instance)
-		s.hosts = append(s.hosts, c.Hosts)
-		s.keys = append(s.keys, keys)
-	}
-	if problems.Err() != nil {
-		return nil, problems
-	}
-	return s, problems
+	policy        *policy.Policy
+	authenticator authenticator // instances, below
+	instances     clerk.Instances
+	hosts         []*policy.Hosts // one for each instance; nil: every host
+	connections   []Connection    // one for each instance
+	webhooks      map[*policy.Route]webhook.Secrets
 }
 
 // Instances returns how many Clerk instances the snapshot has.
@@ -72,51 +65,6 @@ func (s *Snapshot) Instances() int { return len(s.instances) }
 
 // Policy returns the policy that the snapshot was compiled from.
 func (s *Snapshot) Policy() *policy.Policy { return s.policy }
-
-// keyPos is where a problem with an instance's keys is shown.
-func keyPos(c policy.Clerk) policy.Pos {
-	switch {
-	case c.JWTKey.Value != "":
-		return c.JWTKey.Pos
-	case c.JWKSURL.Value != "":
-		return c.JWKSURL.Pos
-	}
-	return c.PublishableKey.Pos
-}
-
-func settings(c policy.Clerk, keys Keys) clerk.Settings {
-	return clerk.Settings{
-		PublishableKey:     c.PublishableKey.Value,
-		AuthorizedParties:  values(c.AuthorizedParties),
-		MissingAzp:         missingAzp(c.MissingAzp),
-		Issuers:            values(c.Issuers),
-		Audiences:          values(c.Audiences),
-		ClockSkew:          c.ClockSkew,
-		Cookies:            c.Cookies,
-		Keys:               keys.Lookup,
-		InsecureUnverified: keys.InsecureUnverified,
-	}
-}
-
-// missingAzp translates by name, so that neither package's numbering can turn
-// one meaning into another.
-func missingAzp(m policy.MissingAzp) clerk.MissingAzp {
-	switch m {
-	case policy.MissingAzpAllow:
-		return clerk.MissingAzpAllow
-	case policy.MissingAzpAllowCookie:
-		return clerk.MissingAzpAllowCookie
-	}
-	return clerk.MissingAzpDeny
-}
-
-func values(texts []policy.Text) []string {
-	var out []string
-	for _, t := range texts {
-		out = append(out, t.Value)
-	}
-	return out
-}
 
 // cookieInstance returns the one instance whose cookies are read on this host,
 // or nil. With several instances each must have claimed its hosts; a host that
@@ -142,11 +90,12 @@ func (s *Snapshot) cookieInstance(authority string) *clerk.Instance {
 	return found
 }
 
-// keysOf returns the key source of an instance.
-func (s *Snapshot) keysOf(in *clerk.Instance) *Keys {
+// connectionOf returns the connection of an instance; nil if it is none of the
+// snapshot's.
+func (s *Snapshot) connectionOf(in *clerk.Instance) *Connection {
 	for i := range s.instances {
 		if s.instances[i] == in {
-			return &s.keys[i]
+			return &s.connections[i]
 		}
 	}
 	return nil

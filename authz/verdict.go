@@ -1,7 +1,8 @@
 package authz
 
 import (
-	"github.com/clerkgate/clerkgate/internal/clerk"
+	"time"
+
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -17,12 +18,16 @@ const (
 	Passed
 	// Malformed is a request that cannot be read in exactly one way: 400.
 	Malformed
-	// Unauthenticated is missing or unacceptable proof of who calls: 401.
+	// Unauthenticated is missing or unacceptable proof of who calls: 401, or 307
+	// to where it can be had.
 	Unauthenticated
-	// Forbidden is a caller, or anyone, who may not do this: 403.
+	// Forbidden is a caller, or anyone, who may not do this: 403, or 307 to where
+	// an organisation can be selected.
 	Forbidden
 	// Unavailable is a decision that cannot be made at the moment: 503.
 	Unavailable
+	// TooLarge is a body that does not fit into the check: 413.
+	TooLarge
 )
 
 // Codes of the answers that this package itself gives. A code is a closed
@@ -35,10 +40,21 @@ const (
 	CodeUnknownKey       = "jwk-kid-mismatch" // also Clerk's reason, from internal/clerk
 	CodePolicyNotLoaded  = "policy-not-loaded"
 	CodeInternalError    = "internal-error"
+
+	CodeBackendUnavailable = "backend-unavailable"
+	CodeHandshake          = "handshake"           // the end of a handshake on a development instance
+	CodeTypeMismatch       = "token-type-mismatch" // also Clerk's reason, from internal/clerk
+
+	CodeWebhookSignatureMissing = "webhook-signature-missing"
+	CodeWebhookSignatureInvalid = "webhook-signature-invalid"
+	CodeWebhookOutsideWindow    = "webhook-timestamp-outside-window"
+	CodeWebhookBodyNotSent      = "webhook-body-not-sent"
+	CodeWebhookBodyTooLarge     = "webhook-body-too-large"
 )
 
 // Verdict is what was decided about one request, and all that an answer, a log
-// record or a metric is made from. The zero Verdict denies.
+// record or a metric is made from. Its exported fields hold nothing secret. The
+// zero Verdict denies.
 type Verdict struct {
 	Kind Kind
 	// Code is the closed reason for machines; empty on a pass.
@@ -67,8 +83,16 @@ type Verdict struct {
 	Access string
 	Params map[string]string
 
-	detail bool     // tell the client Detail
-	strip  []string // received headers to remove on a pass
+	detail           bool                   // tell the client Detail
+	strip            []string               // received headers to remove on a pass
+	cookie           string                 // what the request's cookies are after setCookies
+	setCookies       []string               // Set-Cookie values, on every outcome
+	location         string                 // where the client is sent instead of a 401 or 403; it may hold a token
+	handshake        bool                   // ClerkReason is that of a handshake
+	webhook          bool                   // the route takes signatures, not tokens
+	resourceMetadata string                 // of the challenge (RFC 9728)
+	retryAfter       time.Duration          // 0: unknown
+	reverification   *policy.Reverification // what the front end shall ask for
 }
 
 // Outcome returns "pass" or "deny", as logs, metrics and metadata write it.
@@ -83,16 +107,9 @@ func (v *Verdict) refuse(kind Kind, code, detail string) {
 	v.Kind, v.Code, v.Detail = kind, code, detail
 }
 
-// identityOf copies the verified session into the policy's terms, field by
-// field: what is not named here cannot reach a decision.
-func identityOf(s *clerk.Session) *policy.Identity {
-	return &policy.Identity{
-		UserID:         s.UserID,
-		SessionID:      s.SessionID,
-		OrgID:          s.OrgID,
-		OrgSlug:        s.OrgSlug,
-		OrgRole:        s.OrgRole,
-		OrgPermissions: s.OrgPermissions,
-		TokenType:      "session_token",
-	}
+// fail turns a verdict into a fault. What was to go into the answer is dropped:
+// it may be the very thing that is wrong.
+func (v *Verdict) fail(detail string) {
+	v.Identity, v.setCookies, v.location, v.reverification = nil, nil, "", nil
+	v.refuse(Fault, CodeInternalError, detail)
 }

@@ -36,8 +36,11 @@ type world struct {
 	clerk    *clerktest.Instance
 	engine   *authz.Engine
 	keys     authz.Keys
+	backend  authz.Backend
 	observed []authz.Decided
 }
+
+func clock() time.Time { return now }
 
 func (w *world) Observe(d *authz.Decided) {
 	v := *d.Verdict
@@ -67,11 +70,18 @@ func (w *world) compile(policyText string) *authz.Snapshot {
 	if p == nil {
 		w.t.Fatalf("policy: %v", problems)
 	}
-	s, problems := authz.Compile(p, func(policy.Clerk) (authz.Keys, error) { return w.keys, nil })
+	s, problems := authz.Compile(p, w.connect)
 	if s == nil {
 		w.t.Fatalf("compile: %v", problems)
 	}
 	return s
+}
+
+func (w *world) connect(c policy.Clerk) (authz.Connection, error) {
+	return authz.Connection{
+		Keys: w.keys, Backend: w.backend,
+		SecretKey: c.SecretKey.Value != "", MachineSecretKey: c.MachineSecretKey.Value != "",
+	}, nil
 }
 
 func request(method, path string, headers ...string) *authz.Request {

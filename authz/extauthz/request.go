@@ -27,19 +27,41 @@ func readRequest(check *authv3.CheckRequest) authz.Request {
 		Scheme:  http.GetScheme(),
 		Context: attributes.GetContextExtensions(),
 	}
-	joined, raw := http.GetHeaders(), http.GetHeaderMap().GetHeaders()
-	if len(raw) > 0 {
-		r.Headers, r.Malformed = rawHeaders(raw)
-		if r.Malformed == "" && len(joined) > 0 && !agree(joined, r.Headers) {
-			r.Malformed = "headers and header_map disagree"
-		}
-		return r
-	}
-	r.Headers = make([]authz.Header, 0, len(joined))
-	for name, value := range joined {
-		r.Headers = append(r.Headers, authz.Header{Name: name, Value: value})
+	if r.Body, r.Malformed = readBody(http); r.Malformed == "" {
+		r.Headers, r.Malformed = readHeaders(http)
 	}
 	return r
+}
+
+// readBody takes the body in the form that the proxy chose: raw_body with
+// pack_as_bytes, else body, which is text.
+func readBody(http *authv3.AttributeContext_HttpRequest) (body []byte, malformed string) {
+	raw, text := http.GetRawBody(), http.GetBody()
+	switch {
+	case len(raw) == 0 && text == "":
+		return nil, ""
+	case len(raw) == 0:
+		return []byte(text), ""
+	case text != "" && text != string(raw) && text != sanitise(string(raw)):
+		return nil, "body and raw_body disagree"
+	}
+	return raw, ""
+}
+
+func readHeaders(http *authv3.AttributeContext_HttpRequest) (headers []authz.Header, malformed string) {
+	joined, raw := http.GetHeaders(), http.GetHeaderMap().GetHeaders()
+	if len(raw) > 0 {
+		headers, malformed = rawHeaders(raw)
+		if malformed == "" && len(joined) > 0 && !agree(joined, headers) {
+			malformed = "headers and header_map disagree"
+		}
+		return headers, malformed
+	}
+	headers = make([]authz.Header, 0, len(joined))
+	for name, value := range joined {
+		headers = append(headers, authz.Header{Name: name, Value: value})
+	}
+	return headers, ""
 }
 
 // rawHeaders reads the form that Envoy sends with encode_raw_headers: entries

@@ -22,16 +22,17 @@ func respond(a *authz.Answer) *authv3.CheckResponse {
 	if a.Allow {
 		response.Status = status.New(codes.OK, "").Proto()
 		response.HttpResponse = &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers:         overwrites(a.Set),
-			HeadersToRemove: a.Remove,
+			Headers:              overwrites(a.Set),
+			HeadersToRemove:      a.Remove,
+			ResponseHeadersToAdd: additions(a.AddResponse),
 		}}
 		return response
 	}
 	httpStatus := a.Status
-	if httpStatus < 400 || httpStatus > 599 {
+	if (httpStatus < 400 || httpStatus > 599) && httpStatus != http.StatusTemporaryRedirect {
 		httpStatus = http.StatusServiceUnavailable // a denial that says nothing, or something that is no denial
 	}
-	response.Status = status.New(grpcCode(httpStatus), http.StatusText(httpStatus)).Proto()
+	response.Status = status.New(grpcCode(httpStatus, a.Kind), http.StatusText(httpStatus)).Proto()
 	response.HttpResponse = &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
 		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(httpStatus)},
 		Headers: overwrites(a.ResponseHeaders),
@@ -40,15 +41,20 @@ func respond(a *authz.Answer) *authv3.CheckResponse {
 	return response
 }
 
-// grpcCode gives a denial its gRPC code. None of them is OK.
-func grpcCode(httpStatus int) codes.Code {
+// grpcCode gives a denial its gRPC code. None of them is OK. What a redirect
+// stands for, its kind tells.
+func grpcCode(httpStatus int, kind authz.Kind) codes.Code {
 	switch httpStatus {
-	case http.StatusBadRequest:
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		return codes.InvalidArgument
 	case http.StatusUnauthorized:
 		return codes.Unauthenticated
 	case http.StatusServiceUnavailable:
 		return codes.Unavailable
+	case http.StatusTemporaryRedirect:
+		if kind == authz.Unauthenticated {
+			return codes.Unauthenticated
+		}
 	}
 	return codes.PermissionDenied
 }
@@ -56,6 +62,10 @@ func grpcCode(httpStatus int) codes.Code {
 // overwrites says "replace whatever the client sent" in every dialect: append
 // unset means overwrite to Envoy up to 1.36 and from 1.38, and append to 1.37,
 // where a forged value would survive; append_action alone is not read by 1.36.
+//
+// In a denial it means "a line of its own" for each entry, whatever their names:
+// every version from 1.36 to 1.40 keeps several Set-Cookie apart, and loses those
+// that say append.
 func overwrites(headers []authz.Header) []*corev3.HeaderValueOption {
 	out := make([]*corev3.HeaderValueOption, len(headers))
 	for i, h := range headers {
@@ -63,6 +73,21 @@ func overwrites(headers []authz.Header) []*corev3.HeaderValueOption {
 			Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
 			Append:       wrapperspb.Bool(false),
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}
+	}
+	return out
+}
+
+// additions says "beside what the service sends" in every dialect: for the
+// headers of a response that passes, append counts more than append_action, and
+// each entry becomes a line of its own.
+func additions(headers []authz.Header) []*corev3.HeaderValueOption {
+	out := make([]*corev3.HeaderValueOption, len(headers))
+	for i, h := range headers {
+		out[i] = &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			Append:       wrapperspb.Bool(true),
+			AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
 		}
 	}
 	return out

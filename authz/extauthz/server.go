@@ -16,7 +16,8 @@
 //   - Only an answer that explicitly allows becomes code OK. An empty or
 //     unreadable check, a panic and a zero value become denials.
 //   - A header is either set or removed. Set means overwrite in each Envoy
-//     version and in agentgateway.
+//     version and in agentgateway. Cookies stay apart, on passes beside those of
+//     the service, on denials as lines of their own.
 //   - Both encodings of headers are read: the joined map, and the raw list that
 //     encode_raw_headers sends.
 //

@@ -61,7 +61,9 @@ func engine(t testing.TB, o authz.Options) *authz.Engine {
 	if p == nil {
 		t.Fatal(problems)
 	}
-	s, problems := authz.Compile(p, func(policy.Clerk) (authz.Keys, error) { return authz.Keys{Lookup: noKeys{}}, nil })
+	s, problems := authz.Compile(p, func(policy.Clerk) (authz.Connection, error) {
+		return authz.Connection{Keys: authz.Keys{Lookup: noKeys{}}}, nil
+	})
 	if s == nil {
 		t.Fatal(problems)
 	}

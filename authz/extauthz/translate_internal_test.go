@@ -79,6 +79,30 @@ func TestWhatCannotBeReadIsMalformed(t *testing.T) {
 	}
 }
 
+func TestBodies(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		raw, text string
+		want      string
+		malformed string
+	}{
+		{"none", "", "", "", ""},
+		{"as bytes", "a\xff", "", "a\xff", ""},
+		{"as text", "", "a!", "a!", ""},
+		{"as both", "a", "a", "a", ""},
+		{"as both, where text cannot say it", "a\xff", "a!", "a\xff", ""},
+		{"as two", "a", "b", "", "body and raw_body disagree"},
+		{"as two, in part", "ab", "a", "", "body and raw_body disagree"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := readRequest(checkOf(&httpAttributes{Headers: map[string]string{"a": "1"}, RawBody: []byte(tt.raw), Body: tt.text}))
+			if string(got.Body) != tt.want || got.Malformed != tt.malformed || (got.Body == nil) != (tt.want == "") {
+				t.Errorf("body %q, malformed %q", got.Body, got.Malformed)
+			}
+		})
+	}
+}
+
 func TestDuplicatesStayApartInTheList(t *testing.T) {
 	got := readRequest(checkOf(&httpAttributes{
 		Headers:   map[string]string{"cookie": "a=1,b=2", "x": "!"},
@@ -96,6 +120,9 @@ func TestRespondWritesAPass(t *testing.T) {
 		Set:      []authz.Header{{Name: "x-user-id", Value: "user_1"}},
 		Remove:   []string{"x-org-id"},
 		Metadata: []authz.Header{{Name: "outcome", Value: "pass"}},
+		AddResponse: []authz.Header{
+			{Name: "set-cookie", Value: "a=1; Path=/"}, {Name: "set-cookie", Value: "b=2; Path=/"},
+		},
 	})
 	want := &authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(codes.OK)},
@@ -106,6 +133,15 @@ func TestRespondWritesAPass(t *testing.T) {
 				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 			}},
 			HeadersToRemove: []string{"x-org-id"},
+			ResponseHeadersToAdd: []*corev3.HeaderValueOption{{
+				Header:       &corev3.HeaderValue{Key: "set-cookie", Value: "a=1; Path=/"},
+				Append:       wrapperspb.Bool(true),
+				AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
+			}, {
+				Header:       &corev3.HeaderValue{Key: "set-cookie", Value: "b=2; Path=/"},
+				Append:       wrapperspb.Bool(true),
+				AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
+			}},
 		}},
 		DynamicMetadata: &structpb.Struct{Fields: map[string]*structpb.Value{"outcome": structpb.NewStringValue("pass")}},
 	}
@@ -133,16 +169,42 @@ func TestRespondWritesADenial(t *testing.T) {
 	}
 }
 
+// TestRedirects: what the client lacks is told by the code, and each cookie keeps
+// its line.
+func TestRedirects(t *testing.T) {
+	for kind, want := range map[authz.Kind]codes.Code{authz.Unauthenticated: codes.Unauthenticated, authz.Forbidden: codes.PermissionDenied, authz.Fault: codes.PermissionDenied} {
+		got := respond(&authz.Answer{Status: 307, Kind: kind, ResponseHeaders: []authz.Header{
+			{Name: "location", Value: "https://accounts.example.com/sign-in"}, {Name: "set-cookie", Value: "a=1"}, {Name: "set-cookie", Value: "b=2"},
+		}})
+		denied := got.GetDeniedResponse()
+		if codes.Code(got.GetStatus().GetCode()) != want || denied.GetStatus().GetCode() != typev3.StatusCode_TemporaryRedirect {
+			t.Errorf("kind %d: %v", kind, got)
+		}
+		cookies := []*corev3.HeaderValueOption{{
+			Header:       &corev3.HeaderValue{Key: "set-cookie", Value: "a=1"},
+			Append:       wrapperspb.Bool(false),
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}, {
+			Header:       &corev3.HeaderValue{Key: "set-cookie", Value: "b=2"},
+			Append:       wrapperspb.Bool(false),
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}}
+		if diff := cmp.Diff(cookies, denied.GetHeaders()[1:], protocmp.Transform()); diff != "" {
+			t.Errorf("kind %d: cookies (-want +got):\n%s", kind, diff)
+		}
+	}
+}
+
 // TestNoDenialIsOK walks every status: to Envoy code 0 is a pass whatever else
 // the response says.
 func TestNoDenialIsOK(t *testing.T) {
-	want := map[int]codes.Code{400: codes.InvalidArgument, 401: codes.Unauthenticated, 403: codes.PermissionDenied, 404: codes.PermissionDenied, 503: codes.Unavailable}
+	want := map[int]codes.Code{400: codes.InvalidArgument, 401: codes.Unauthenticated, 403: codes.PermissionDenied, 404: codes.PermissionDenied, 413: codes.InvalidArgument, 503: codes.Unavailable, 307: codes.PermissionDenied}
 	for status := -1; status < 700; status++ {
 		got := respond(&authz.Answer{Status: status})
 		if got.GetStatus().GetCode() == int32(codes.OK) || got.GetOkResponse() != nil {
 			t.Fatalf("a denial with status %d is OK", status)
 		}
-		if s := int(got.GetDeniedResponse().GetStatus().GetCode()); s < 400 || s > 599 {
+		if s := int(got.GetDeniedResponse().GetStatus().GetCode()); (s < 400 || s > 599) && (s != 307 || status != 307) {
 			t.Errorf("status %d became %d", status, s)
 		}
 		if code, ok := want[status]; ok && got.GetStatus().GetCode() != int32(code) {

@@ -67,10 +67,20 @@ func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 	return nil
 }
 
-// check judges a policy exactly as serve does, without keys from the network.
+// check judges a policy exactly as serve does, without keys from the network and
+// without the files that hold secrets.
 func (c *checkCommand) check(file string) (policy.Problems, error) {
-	_, problems, err := loadPolicy(file, policy.Options{Env: os.LookupEnv, AllowUnset: c.allowUnset}, offlineKeys)
+	_, problems, err := loadPolicy(file, policy.Options{Env: os.LookupEnv, AllowUnset: c.allowUnset}, checkConnection)
 	return problems, err
+}
+
+// checkConnection checks what can be checked about an instance's connection.
+func checkConnection(c policy.Clerk) (authz.Connection, error) {
+	keys, err := offlineKeys(c)
+	if err != nil {
+		return authz.Connection{}, err
+	}
+	return offline(c, keys)
 }
 
 // offlineKeys checks what can be checked about an instance's keys without

@@ -79,10 +79,8 @@ func (s *demoStage) startSidecar(ctx context.Context) (string, error) {
 	}
 	s.onClose(func() { _ = logFile.Close() })
 	logger := slog.New(slog.NewJSONHandler(logFile, nil))
-	var sources []*jwks.Source
-	snapshot, problems, err := loadPolicy(file, policy.Options{Env: demoEnv(s.clerk)}, func(c policy.Clerk) (authz.Keys, error) {
-		return remoteKeys(c, logger, &sources)
-	})
+	outside := connector{logger: logger}
+	snapshot, problems, err := loadPolicy(file, policy.Options{Env: demoEnv(s.clerk)}, outside.connect)
 	if err != nil {
 		return "", err
 	}
@@ -92,14 +90,14 @@ func (s *demoStage) startSidecar(ctx context.Context) (string, error) {
 	socket := filepath.Join(s.dir, "authz.sock")
 	side, err := newSidecar(ctx, sidecarOptions{
 		engine: authz.New(authz.Options{Observer: telemetry.NewDecisionLog(logger)}),
-		listen: []string{"unix://" + socket}, sources: sources, logger: logger,
+		listen: []string{"unix://" + socket}, sources: outside.sources, logger: logger,
 	})
 	if err != nil {
 		return "", err
 	}
 	side.engine.Use(snapshot)
 	s.run(ctx, side)
-	return socket, awaitKeys(ctx, sources)
+	return socket, awaitKeys(ctx, outside.sources)
 }
 
 // run serves the sidecar until the stage is closed.

@@ -38,7 +38,8 @@ would get. Exits with 0 whatever the outcome.
 
 A token is verified with the policy's jwtKey or with --jwks; without either its
 signature is not checked, and the output says so. --claims takes the payload of a
-session token as JSON, for a caller who has no token yet.`,
+session token as JSON, for a caller who has no token yet. Nobody is asked: where
+Clerk's Backend API would be, the answer is 503 backend-unavailable.`,
 		Example: `  clerkgate explain --policy policy.yaml GET https://app.example.com/orders
   clerkgate explain --policy policy.yaml --claims admin.json -o json POST https://app.example.com/orgs/acme/invoices`,
 		Args: usageArgs(cobra.ExactArgs(2)),
@@ -53,7 +54,7 @@ session token as JSON, for a caller who has no token yet.`,
 	f.StringVar(&c.policy, "policy", "", "policy `file`")
 	f.StringArrayVarP(&c.headers, "header", "H", nil, "request `header`, as 'name: value' (repeatable)")
 	f.StringArrayVar(&c.context, "context", nil, "context extension, as `name=value` (repeatable)")
-	f.StringVar(&c.token, "token", "", "session `token`, sent as authorization: Bearer")
+	f.StringVar(&c.token, "token", "", "`token`, sent as authorization: Bearer")
 	f.StringVar(&c.claims, "claims", "", "JSON `file` with the claims of a session token that counts as verified")
 	f.StringVar(&c.jwks, "jwks", "", "JWKS `file` that verifies tokens")
 	f.StringVar(&c.now, "now", "", "`time` by which exp and nbf are judged, RFC 3339 (default: the clock)")
@@ -87,7 +88,7 @@ func (c *explainCommand) run(cmd *cobra.Command, method, target string) error {
 	if err := keys.load(); err != nil {
 		return err
 	}
-	snapshot, problems, err := loadPolicy(c.policy, policy.Options{Env: os.LookupEnv}, keys.forInstance)
+	snapshot, problems, err := loadPolicy(c.policy, policy.Options{Env: os.LookupEnv}, keys.connect)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,8 @@ func (c *explainCommand) explain(ctx context.Context, engine *authz.Engine, r *a
 	if c.claims == "" {
 		v, a := engine.Explain(ctx, r)
 		e := newExplanation(r, &v, &a)
-		e.credential = v.Presented
+		// What only the Backend API could tell has not been judged at all.
+		e.credential = v.Presented && v.Code != authz.CodeBackendUnavailable
 		return e, nil
 	}
 	payload, err := os.ReadFile(c.claims)
@@ -206,6 +208,15 @@ func (k *explainKeys) load() error {
 		return fmt.Errorf("%s: %w", k.file, err)
 	}
 	return nil
+}
+
+// connect is the connection of an instance: its keys, and no Backend API.
+func (k *explainKeys) connect(c policy.Clerk) (authz.Connection, error) {
+	keys, err := k.forInstance(c)
+	if err != nil {
+		return authz.Connection{}, err
+	}
+	return offline(c, keys)
 }
 
 // forInstance prefers the file that was named, then the policy's own key. With

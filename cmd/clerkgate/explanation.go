@@ -26,8 +26,9 @@ type explanation struct {
 	detail     string
 	user       string
 	org        string
-	credential bool // a token was looked at
-	unverified bool // … and its signature was not
+	credential bool   // a token was looked at
+	unverified bool   // … and its signature was not
+	location   string // where the client is sent, without secrets
 }
 
 // headerChanges is what the service gets.
@@ -55,7 +56,12 @@ func newExplanation(r *authz.Request, v *authz.Verdict, a *authz.Answer) *explan
 		e.Headers.Remove = []string{}
 	}
 	for _, h := range a.Set {
-		e.Headers.Set[h.Name] = h.Value
+		e.Headers.Set[h.Name] = shown(h)
+	}
+	for _, h := range a.ResponseHeaders {
+		if h.Name == "location" {
+			e.location = redactURL(h.Value)
+		}
 	}
 	if v.Trace != nil {
 		e.Conditions = append(e.Conditions, v.Trace.Conditions...)
@@ -63,7 +69,7 @@ func newExplanation(r *authz.Request, v *authz.Verdict, a *authz.Answer) *explan
 	maps.Copy(e.Params, v.Params)
 	e.access = v.Access
 	if id := v.Identity; id != nil {
-		e.user, e.org = id.UserID, id.OrgID
+		e.user, e.org = callerOf(id), id.OrgID
 	}
 	return e
 }
@@ -78,6 +84,9 @@ func (e *explanation) writeText(w io.Writer) error {
 	}
 	if e.detail != "" {
 		fmt.Fprintf(&b, "      %s\n", e.detail)
+	}
+	if e.location != "" {
+		fmt.Fprintf(&b, "location %s\n", e.location)
 	}
 	e.writeRoute(&b)
 	e.writeCaller(&b)
@@ -116,6 +125,19 @@ func (e *explanation) writeRoute(b *strings.Builder) {
 	for _, name := range slices.Sorted(maps.Keys(e.Params)) {
 		fmt.Fprintf(b, "  {%s} = %s\n", name, e.Params[name])
 	}
+}
+
+// callerOf names who calls: a user, a machine, or the organisation of a key.
+func callerOf(id *policy.Identity) string {
+	switch {
+	case id.UserID != "":
+		return id.UserID
+	case id.MachineID != "":
+		return id.MachineID
+	case id.OrgID != "":
+		return "an API key"
+	}
+	return ""
 }
 
 func (e *explanation) writeCaller(b *strings.Builder) {

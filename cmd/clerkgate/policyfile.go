@@ -15,7 +15,7 @@ import (
 // loadPolicy reads and compiles a policy file with all that is wrong with it.
 // The snapshot is nil if a problem is an error; err is for a file that cannot
 // be read.
-func loadPolicy(file string, opt policy.Options, keysFor func(policy.Clerk) (authz.Keys, error)) (*authz.Snapshot, policy.Problems, error) {
+func loadPolicy(file string, opt policy.Options, connect func(policy.Clerk) (authz.Connection, error)) (*authz.Snapshot, policy.Problems, error) {
 	src, err := os.ReadFile(file)
 	if err != nil {
 		return nil, nil, unreadable(file, err)
@@ -24,7 +24,7 @@ func loadPolicy(file string, opt policy.Options, keysFor func(policy.Clerk) (aut
 	if p == nil {
 		return nil, problems, nil
 	}
-	snapshot, more := authz.Compile(p, keysFor)
+	snapshot, more := authz.Compile(p, connect)
 	return snapshot, policy.Merge(problems, more), nil
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/internal/telemetry"
-	"github.com/clerkgate/clerkgate/jwks"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -78,10 +77,8 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	signal.Notify(first, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(first)
 
-	var sources []*jwks.Source
-	snapshot, problems, err := loadPolicy(c.policy, policy.Options{Env: os.LookupEnv}, func(p policy.Clerk) (authz.Keys, error) {
-		return remoteKeys(p, logger, &sources)
-	})
+	outside := connector{logger: logger}
+	snapshot, problems, err := loadPolicy(c.policy, policy.Options{Env: os.LookupEnv}, outside.connect)
 	if err != nil {
 		return err
 	}
@@ -97,15 +94,37 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	}
 	s, err := newSidecar(ctx, sidecarOptions{
 		engine: authz.New(authz.Options{TokenCache: cacheSize(c.tokenCache), Observer: telemetry.NewDecisionLog(logger)}),
-		listen: c.listen, admin: c.admin, sources: sources, logger: logger, drain: c.drain,
+		listen: c.listen, admin: c.admin, sources: outside.sources, logger: logger, drain: c.drain,
 	})
 	if err != nil {
 		return err
 	}
 	s.engine.Use(snapshot)
 	p := snapshot.Policy()
+	for i := range p.Clerk {
+		for _, obstacle := range browserObstacles(&p.Clerk[i]) {
+			logger.Warn("browsers cannot renew their sessions", "file", p.File, "line", p.Clerk[i].Pos.Line, "because", obstacle)
+		}
+	}
 	logger.Info("policy loaded", "file", p.File, "policy", p.Hash, "routes", len(p.Routes), "instances", snapshot.Instances())
 	return s.run(ctx, first)
+}
+
+// browserObstacles says what keeps handshakes from succeeding, so that browsers
+// are sent to sign in once a minute. No policy is wrong for it: many serve
+// programs only.
+func browserObstacles(c *policy.Clerk) []string {
+	if !c.Cookies || !c.Handshake {
+		return nil
+	}
+	var out []string
+	if c.SecretKey.Value == "" && c.SecretKeyFile.Value == "" {
+		out = append(out, "there is no secretKey to read the answers of Clerk's redirects with; set it, or handshake: false")
+	}
+	if len(c.AuthorizedParties) > 0 && c.MissingAzp == policy.MissingAzpDeny {
+		out = append(out, "tokens from Clerk's redirects have no azp, which authorizedParties asks for; set missingAzp: allow-cookie, or handshake: false")
+	}
+	return out
 }
 
 // cacheSize maps the flag to the engine's terms, where 0 is the default.
@@ -114,31 +133,4 @@ func cacheSize(flag int) int {
 		return -1
 	}
 	return flag
-}
-
-// remoteKeys is the key source of an instance that is being served: its PEM
-// key if there is one, else its JWKS endpoint.
-func remoteKeys(c policy.Clerk, logger *slog.Logger, sources *[]*jwks.Source) (authz.Keys, error) {
-	if c.JWTKey.Value != "" {
-		return pinnedKeys(c)
-	}
-	source, err := jwks.NewSource(jwks.Config{
-		URL:      jwksURL(c),
-		Refresh:  c.Keys.Refresh,
-		Cooldown: c.Keys.Cooldown,
-		Stale:    c.Keys.Stale,
-		Logger:   logger,
-	})
-	if err != nil {
-		return authz.Keys{}, err
-	}
-	*sources = append(*sources, source)
-	return authz.Keys{
-		Lookup: source,
-		Await: func(ctx context.Context, keyID string) error {
-			_, err := source.Await(ctx, keyID)
-			return err
-		},
-		Usable: func() error { return source.Status().Usable() },
-	}, nil
 }

@@ -5,9 +5,10 @@
 // came out and why, how long it took, and the identity facts that a policy
 // reads.
 //
-// It never writes a token, a cookie, a query value or any request header other
-// than the request id: the path is cut at the '?', and the identity is what
-// was verified. A path is the client's text, so it is cut at [MaxPath] bytes.
+// It never writes a token, a cookie, a body, a query value, the target of a
+// redirect or any request header other than the request id: the path is cut at
+// the '?', and the identity is what was verified. A path is the client's text,
+// so it is cut at [MaxPath] bytes.
 package telemetry
 
 import (
@@ -82,6 +83,7 @@ func cut(s string) string {
 // identity is a verified caller in the shape that policy tests use.
 type identity struct {
 	User      string        `json:"user,omitempty"`
+	Machine   string        `json:"machine,omitempty"`
 	Session   string        `json:"session,omitempty"`
 	TokenType string        `json:"tokenType,omitempty"`
 	Org       *organization `json:"org,omitempty"`
@@ -95,7 +97,7 @@ type organization struct {
 }
 
 func describe(id *policy.Identity) identity {
-	out := identity{User: id.UserID, Session: id.SessionID, TokenType: id.TokenType}
+	out := identity{User: id.UserID, Machine: id.MachineID, Session: id.SessionID, TokenType: id.TokenType}
 	if id.OrgID != "" {
 		out.Org = &organization{ID: id.OrgID, Slug: id.OrgSlug, Role: id.OrgRole, Permissions: id.OrgPermissions}
 	}

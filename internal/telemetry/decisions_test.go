@@ -77,6 +77,48 @@ func TestNothingSecretIsRecorded(t *testing.T) {
 	}
 }
 
+// TestRedirectsAreNotRecorded: where a client is sent holds its query and, on the
+// way through Clerk, its session.
+func TestRedirectsAreNotRecorded(t *testing.T) {
+	const src = "version: 1\nclerk: [{publishableKey: pk_test_Y2xlcmsuZXhhbXBsZS5jb20k}]\nroutes: [{name: me, path: /me}]"
+	p, problems := policy.Load("policy.yaml", []byte(src), policy.Options{})
+	if p == nil {
+		t.Fatal(problems)
+	}
+	snapshot, problems := authz.Compile(p, func(policy.Clerk) (authz.Connection, error) {
+		return authz.Connection{Keys: authz.Keys{InsecureUnverified: true}}, nil
+	})
+	if snapshot == nil {
+		t.Fatal(problems)
+	}
+	var out bytes.Buffer
+	engine := authz.New(authz.Options{Observer: telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&out, nil)))})
+	engine.Use(snapshot)
+	a := engine.Check(t.Context(), &authz.Request{
+		Method: "GET", Scheme: "https", Host: "app.example.com", Path: "/me?__clerk_db_jwt=SECRET&q=SECRET", Body: []byte("SECRET"),
+		Headers: []authz.Header{{Name: "sec-fetch-dest", Value: "document"}, {Name: "cookie", Value: "__clerk_db_jwt=SECRET"}},
+	})
+	if a.Status != 307 || !strings.Contains(out.String(), "dev-browser-sync") {
+		t.Fatalf("status %d, recorded %s", a.Status, &out)
+	}
+	for _, secret := range []string{"SECRET", "handshake?", "redirect_url"} {
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("recorded %s", &out)
+		}
+	}
+}
+
+func TestRecordOfAMachine(t *testing.T) {
+	got, _ := observe(t, slog.LevelInfo, &authz.Decided{
+		Request: &authz.Request{},
+		Verdict: &authz.Verdict{Kind: authz.Passed, Identity: &policy.Identity{MachineID: "mch_1", TokenType: "m2m_token"}},
+	})
+	want := map[string]any{"machine": "mch_1", "tokenType": "m2m_token"}
+	if diff := cmp.Diff(any(want), got["identity"]); diff != "" {
+		t.Errorf("identity (-want +got):\n%s", diff)
+	}
+}
+
 func TestClientsDoNotChooseTheSize(t *testing.T) {
 	_, line := observe(t, slog.LevelInfo, &authz.Decided{
 		Request: &authz.Request{Method: strings.Repeat("M", 1<<16), Host: strings.Repeat("h", 1<<16), Path: "/" + strings.Repeat("p", 1<<16)},

@@ -34,6 +34,11 @@ var forbidden = []struct {
 	{"authz", "google.golang.org/...", "a second door (a module inside Envoy) calls the same pipeline without gRPC"},
 	{"authz", "github.com/envoyproxy/...", "the pipeline speaks plain types; doors translate"},
 	{"authz", "net", "nothing between a request and its answer opens a socket; net/http is imported for the names of statuses"},
+	{"internal/webhook", module + "/...", "a signature is a matter of bytes and secrets"},
+	{"internal/backend", module + "/policy", "a question to Clerk does not depend on what a policy wants"},
+	{"internal/backend", module + "/authz/...", "authz asks through an interface of its own"},
+	{"internal/clerk", module + "/internal/backend", "what an answer means does not depend on who fetched it"},
+	{"authz", module + "/internal/backend", "nothing between a request and its answer opens a socket; the client is passed in"},
 	{"internal/admin", module + "/policy", "health is told by a function, so that the page cannot change a decision"},
 	{"internal/telemetry", module + "/authz/extauthz", "what is recorded is the verdict, whichever door asked"},
 }
@@ -75,9 +80,9 @@ func TestOnlyOneDoorKnowsEnvoy(t *testing.T) {
 // TestProductDoesNotImportTestCode: what runs beside a service must not carry a
 // package that mints tokens, except in the commands that are made for it.
 func TestProductDoesNotImportTestCode(t *testing.T) {
-	for _, dir := range []string{"authz", "authz/extauthz", "policy", "jwks", "internal/clerk", "internal/telemetry", "internal/admin"} {
+	for _, dir := range []string{"authz", "authz/extauthz", "policy", "jwks", "internal/clerk", "internal/backend", "internal/webhook", "internal/telemetry", "internal/admin"} {
 		for path, via := range imports(t, dir, true, map[string]bool{}) {
-			if strings.Contains(path, "clerktest") || strings.Contains(path, "jwkstest") || strings.Contains(path, "envoytest") || path == "testing" {
+			if strings.Contains(path, "clerktest") || strings.Contains(path, "jwkstest") || strings.Contains(path, "envoytest") || strings.Contains(path, "backendtest") || path == "testing" {
 				t.Errorf("%s imports %s (through %s)", dir, path, via)
 			}
 		}
