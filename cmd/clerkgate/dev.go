@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,22 +22,33 @@ import (
 // devStopPatience bounds how long requests in flight hold up the end.
 const devStopPatience = 2 * time.Second
 
+// devCommand holds the flags of dev.
+type devCommand struct {
+	listen        string
+	users         string
+	live          bool
+	handshake     string
+	tokenLifetime time.Duration
+	appOrigins    []string
+}
+
 func newDevCommand() *cobra.Command {
-	var (
-		listen string
-		users  string
-		live   bool
-	)
+	var c devCommand
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a local Clerk instance for development and tests",
-		Long: `Runs a Clerk instance on this machine: keys made at start, their JWKS, users and
-organisations from a file, and tokens for them (see clerkgate token). It prints the
-environment that a sidecar needs to trust it.
+		Long: `Runs a Clerk instance on this machine: keys made at start, their JWKS, a sign-in
+page, the handshake with applications, the Backend API, users, organisations and
+machines from a file, and tokens for them (see clerkgate token). It prints the
+environment and the policy lines that a sidecar needs to trust it.
 
 It signs a token for whoever asks, so it listens on loopback only, and production
 sidecars do not know its keys. Without --users there are the four users of the
-quickstart, among them Ada (admin of acme) and Bob (member of acme).`,
+quickstart, among them Ada (admin of acme) and Bob (member of acme), and two
+machines, of which reports may call invoices.
+
+The sign-in page asks for no password. It sends browsers back to applications on
+this machine (loopback, *.localhost, *.test) and at each --app-origin.`,
 		Example: `  clerkgate dev
   clerkgate dev --users users.yaml
 
@@ -47,36 +59,70 @@ users.yaml
     - id: user_ada
       name: Ada
       memberships:
-        - {org: acme, role: org:admin, permissions: [org:invoices:manage]}`,
+        - {org: acme, role: org:admin, permissions: [org:invoices:manage]}
+    - {id: user_eve, pending: true}       # has a task to complete after sign-in
+  machines:
+    - {id: mch_reports, name: reports, scopes: [mch_invoices]}
+    - {id: mch_invoices, name: invoices, secretKey: ak_secret}`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			directory, err := readDirectory(users)
-			if err != nil {
-				return err
+			if err := c.complete(); err != nil {
+				return usageError{err, cmd.CommandPath()}
 			}
-			listener, err := listenLoopback(cmd.Context(), listen)
-			if err != nil {
-				return err
-			}
-			host := listener.Addr().String()
-			if _, err := clerktest.PublishableKey(host, live); err != nil {
-				_ = listener.Close()
-				return withHint(err, "publishable keys need a host with a dot: --listen "+clerktest.DefaultAddress)
-			}
-			instance := clerktest.New(clerktest.Options{FrontendAPI: host, Live: live, Directory: directory})
-			out := cmd.OutOrStdout()
-			_, err = fmt.Fprintf(out, "Clerk dev instance on %s, with new keys; Ctrl-C stops it\n\n", instance.URL())
-			if err := errors.Join(err, instance.Describe(out)); err != nil {
-				_ = listener.Close()
-				return err
-			}
-			return serveDev(cmd.Context(), listener, instance.Handler())
+			return c.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", clerktest.DefaultAddress, "loopback `address` to listen on; port 0 picks a free one")
-	cmd.Flags().StringVar(&users, "users", "", "YAML `file` of users and organisations")
-	cmd.Flags().BoolVar(&live, "live", false, "behave as a production instance (pk_live_)")
+	f := cmd.Flags()
+	f.StringVar(&c.listen, "listen", clerktest.DefaultAddress, "loopback `address` to listen on; port 0 picks a free one")
+	f.StringVar(&c.users, "users", "", "YAML `file` of users, organisations and machines")
+	f.BoolVar(&c.live, "live", false, "behave as a production instance (pk_live_)")
+	f.StringVar(&c.handshake, "handshake", "nonce", "end handshakes with a `nonce|token`; a token is read without the secret key")
+	f.DurationVar(&c.tokenLifetime, "token-lifetime", clerktest.DefaultExpiresIn, "how long the session tokens of signed-in browsers live, in whole seconds")
+	f.StringArrayVar(&c.appOrigins, "app-origin", nil, "`origin` of an application elsewhere that browsers may be sent back to (repeatable)")
 	return cmd
+}
+
+// complete checks the flags that do not need the network.
+func (c *devCommand) complete() error {
+	if c.handshake != "nonce" && c.handshake != "token" {
+		return fmt.Errorf("--handshake is %q; use nonce or token", c.handshake)
+	}
+	if c.tokenLifetime < time.Second || c.tokenLifetime%time.Second != 0 {
+		return fmt.Errorf("--token-lifetime %s: whole seconds, one at least", c.tokenLifetime)
+	}
+	for _, origin := range c.appOrigins {
+		if _, err := clerktest.ParseOrigin(origin); err != nil {
+			return fmt.Errorf("--app-origin: %w", err)
+		}
+	}
+	return nil
+}
+
+// run serves the instance until it is stopped.
+func (c *devCommand) run(ctx context.Context, out io.Writer) error {
+	directory, err := readDirectory(c.users)
+	if err != nil {
+		return err
+	}
+	listener, err := listenLoopback(ctx, c.listen)
+	if err != nil {
+		return err
+	}
+	host := listener.Addr().String()
+	if _, err := clerktest.PublishableKey(host, c.live); err != nil {
+		_ = listener.Close()
+		return withHint(err, "publishable keys need a host with a dot: --listen "+clerktest.DefaultAddress)
+	}
+	instance := clerktest.New(clerktest.Options{
+		FrontendAPI: host, Live: c.live, Directory: directory, TokenLifetime: c.tokenLifetime,
+		TokenHandshake: c.handshake == "token", AppOrigins: c.appOrigins,
+	})
+	_, err = fmt.Fprintf(out, "Clerk dev instance on %s, with new keys; Ctrl-C stops it\n\n", instance.URL())
+	if err := errors.Join(err, instance.Describe(out)); err != nil {
+		_ = listener.Close()
+		return err
+	}
+	return serveDev(ctx, listener, instance.Handler())
 }
 
 // readDirectory reads the users file, or has the built-in users.
@@ -125,7 +171,7 @@ func serveDev(ctx context.Context, listener net.Listener, handler http.Handler) 
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    32 << 10,
+		MaxHeaderBytes:    64 << 10, // a handshake brings the session token twice, in its URL and as a cookie
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -74,12 +74,16 @@ func TestDevAndToken(t *testing.T) {
 		"Clerk dev instance on " + url + ", with new keys; Ctrl-C stops it\n\nexport CLERK_PUBLISHABLE_KEY=pk_test_",
 		"\nexport CLERK_JWKS_URL=" + url + "/.well-known/jwks.json\n",
 		"\n  clerkgate token --dev " + url + " --user ada --org acme\n",
+		"\nexport CLERK_SECRET_KEY=sk_test_",
+		"\n      secretKey: \"${CLERK_SECRET_KEY}\"\n      apiUrl: " + url + "\n      proxyUrl: " + url + "\n      signInUrl: " + url + "/sign-in\n",
+		"\nsign in\n  " + url + "/sign-in\n",
+		"\n  clerkgate token --dev " + url + " --type m2m --machine mch_reports\n",
 	} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("not printed: %q\n%s", want, printed)
 		}
 	}
-	if n := strings.Count(printed, "\n"); n > 24 {
+	if n := strings.Count(printed, "\n"); n > 40 {
 		t.Errorf("%d lines do not fit one screen", n)
 	}
 	tests := []struct {
@@ -91,6 +95,10 @@ func TestDevAndToken(t *testing.T) {
 		{"v1", []string{"--user", "ada", "--org", "acme", "--v1"}, `"org_permissions":["org:invoices:manage"]`},
 		{"role and permissions", []string{"--user", "dan", "--org", "globex", "--role", "org:x", "--permission", "org:a:b", "--permission", "org:a:c"}, `"fpm":"3"`},
 		{"azp", []string{"--user", "bob", "--azp", "https://app.acme.com"}, `"azp":"https://app.acme.com"`},
+		{"template", []string{"--type", "template", "--user", "bob", "--audience", "billing"}, `"aud":"billing"`},
+		{"m2m-jwt", []string{"--type", "m2m-jwt", "--machine", "reports"}, `"scopes":"mch_invoices"`},
+		{"m2m-jwt for another", []string{"--type", "m2m-jwt", "--machine", "invoices", "--scope", "reports"}, `"aud":["mch_reports"]`},
+		{"oauth-jwt", []string{"--type", "oauth-jwt", "--user", "bob", "--scope", "email", "--scope", "profile"}, `"scope":"email profile"`},
 	}
 	for _, tt := range tests {
 		var out bytes.Buffer
@@ -107,6 +115,16 @@ func TestDevAndToken(t *testing.T) {
 			t.Errorf("%s: claims %s (%v), want %s", tt.name, claims, err, tt.want)
 		}
 	}
+	for kind, args := range map[string][]string{
+		"m2m": {"--machine", "reports"}, "api-key": {"--subject", "acme"}, "oauth": {"--user", "ada"},
+	} {
+		var out bytes.Buffer
+		err := execute(t.Context(), newTokenCommand(), &out, append(args, "--dev", url, "--type", kind)...)
+		prefix := map[string]string{"m2m": "mt_", "api-key": "ak_", "oauth": "oat_"}[kind]
+		if err != nil || !strings.HasPrefix(out.String(), prefix) || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("%s: printed %q (%v)", kind, out.String(), err)
+		}
+	}
 	var out bytes.Buffer
 	err := execute(t.Context(), newTokenCommand(), &out, "--dev", url, "--user", "ada", "--cookie")
 	if err != nil || !strings.HasPrefix(out.String(), "__session=") || strings.Count(out.String(), "\n") != 1 {
@@ -114,6 +132,11 @@ func TestDevAndToken(t *testing.T) {
 	}
 	err = execute(t.Context(), newTokenCommand(), io.Discard, "--dev", url, "--user", "eve")
 	want := "there is no user \"eve\"\nhint: known users: user_ada (Ada), user_bob (Bob), user_cleo (Cleo), user_dan (Dan)\n"
+	if diff := cmp.Diff(want, failure(err)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	err = execute(t.Context(), newTokenCommand(), io.Discard, "--dev", url, "--type", "oauth", "--user", "ada", "--cookie")
+	want = "a token of type oauth has no use for format\nhint: it takes user, scopes, audience\n"
 	if diff := cmp.Diff(want, failure(err)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -164,6 +187,10 @@ func TestDevRefuses(t *testing.T) {
 		},
 		{"bad users", []string{"--users", file}, file + ":1:8: users is an empty list: leave it out\nhint: clerkgate dev --help shows a users file\n"},
 		{"no users", []string{"--users", file + "x"}, "open " + file + "x: no such file or directory\n"},
+		{"another handshake", []string{"--handshake", "cookie"}, "--handshake is \"cookie\"; use nonce or token\nhint: dev --help shows what it takes\n"},
+		{"no lifetime", []string{"--token-lifetime", "0s"}, "--token-lifetime 0s: whole seconds, one at least\nhint: dev --help shows what it takes\n"},
+		{"part of a second", []string{"--token-lifetime", "1500ms"}, "--token-lifetime 1.5s: whole seconds, one at least\nhint: dev --help shows what it takes\n"},
+		{"an origin with a path", []string{"--app-origin", "https://app.acme.dev/x"}, "--app-origin: \"https://app.acme.dev/x\" is not an origin of the form https://app.example.com\nhint: dev --help shows what it takes\n"},
 		{"an argument", []string{"now"}, "unknown command \"now\" for \"dev\"\nhint: dev --help shows what it takes\n"},
 	}
 	for _, tt := range tests {
@@ -191,6 +218,9 @@ func TestTokenRefuses(t *testing.T) {
 		want string
 	}{
 		{"no user", nil, "--user is required" + usage},
+		{"no machine", []string{"--type", "m2m"}, "--machine is required" + usage},
+		{"no subject", []string{"--type", "api-key"}, "--subject is required" + usage},
+		{"no user for OAuth", []string{"--type", "oauth-jwt"}, "--user is required" + usage},
 		{"no lifetime", []string{"--user", "ada", "--expires-in", "0s"}, "--expires-in 0s: whole seconds, and not 0" + usage},
 		{"part of a second", []string{"--user", "ada", "--expires-in", "1500ms"}, "--expires-in 1.5s: whole seconds, and not 0" + usage},
 	}

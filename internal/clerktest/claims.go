@@ -14,8 +14,11 @@ const (
 	DefaultExpiresIn = 60 * time.Second
 	// nbf lies before iat by this much, for verifiers whose clock is behind.
 	notBeforeMargin = 10 * time.Second
-	// categorySession is the header cat of a session token.
-	categorySession = "cl_B7d4PD111AAA"
+	// Values of the header cat: a session token (handshake tokens have it, too), a
+	// JWT of a template, a machine-to-machine JWT.
+	categorySession  = "cl_B7d4PD111AAA"
+	categoryTemplate = "cl_B7d4PD222AAA"
+	categoryM2M      = "cl_B7d4PD333AAA"
 )
 
 // Org is the active organisation of a token. The zero value is none.
@@ -191,15 +194,20 @@ func (i *Instance) sign(c Claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return i.signJWT(c.header(i.signer.ID, i.signer.Algorithm), claims)
+}
+
+// signJWT signs any JWT with the key of the instance.
+func (i *Instance) signJWT(header, claims map[string]any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("claims: %w", err)
 	}
-	header, err := json.Marshal(c.header(i.signer.ID, i.signer.Algorithm))
+	protected, err := json.Marshal(header)
 	if err != nil {
 		return "", fmt.Errorf("header: %w", err)
 	}
-	return i.signer.Sign(header, payload), nil
+	return i.signer.Sign(protected, payload), nil
 }
 
 // setText sets a claim unless its value is empty: Clerk leaves such claims out.

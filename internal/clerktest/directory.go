@@ -9,6 +9,7 @@ import (
 type Directory struct {
 	Organizations []Organization `json:"organizations,omitempty"`
 	Users         []User         `json:"users,omitempty"`
+	Machines      []Machine      `json:"machines,omitempty"`
 }
 
 // Organization is one organisation. Slug and Name may be empty.
@@ -23,6 +24,9 @@ type User struct {
 	ID          string       `json:"id"` // user_…
 	Name        string       `json:"name,omitempty"`
 	Memberships []Membership `json:"memberships,omitempty"`
+	// Pending makes the user's sessions begin as pending: there is a task to do
+	// before they count (Clerk's session tasks).
+	Pending bool `json:"pending,omitempty"`
 }
 
 // Membership is what a user is in one organisation.
@@ -32,12 +36,25 @@ type Membership struct {
 	Permissions []string `json:"permissions,omitempty"`
 }
 
+// Machine is a program that calls others with machine-to-machine tokens, or is
+// called with them. Name may be empty.
+type Machine struct {
+	ID   string `json:"id"` // mch_…
+	Name string `json:"name,omitempty"`
+	// SecretKey is what the machine shows to the Backend API, ak_…; empty: one is
+	// made at start.
+	SecretKey string `json:"secretKey,omitempty"`
+	// Scopes are the ids of the machines that it may talk to.
+	Scopes []string `json:"scopes,omitempty"`
+}
+
 //go:embed users.yaml
 var defaultUsers []byte
 
 // DefaultDirectory has the users of the quickstart: Ada, admin of acme, who may
 // manage invoices; Bob, member of acme and admin of globex; Cleo, who has the role
-// billing in acme but no permission; Dan, in no organisation.
+// billing in acme but no permission; Dan, in no organisation. Beside them, the
+// machine mch_reports may call mch_invoices.
 func DefaultDirectory() *Directory {
 	d, err := ParseDirectory("users.yaml", defaultUsers)
 	if err != nil {
@@ -69,6 +86,16 @@ func (d *Directory) users(ref string) []User {
 		}
 	}
 	return found
+}
+
+// machine finds a machine by id, by what follows mch_ in it, or by name.
+func (d *Directory) machine(ref string) (Machine, bool) {
+	for _, m := range d.Machines {
+		if ref == m.ID || ref != "" && (ref == m.Name || machinePrefix+ref == m.ID) {
+			return m, true
+		}
+	}
+	return Machine{}, false
 }
 
 // membership finds what a user is in an organisation.

@@ -151,6 +151,19 @@ func (d *document) text(n *yaml.Node, what string, check func(string) error) str
 	return n.Value
 }
 
+// truth is a scalar that YAML reads as true or false; left out, it is false.
+func (d *document) truth(n *yaml.Node, what string) bool {
+	const want = "true or false"
+	if n == nil || !d.is(n, yaml.ScalarNode, what, want) {
+		return false
+	}
+	if n.Tag != "!!bool" {
+		d.fail(n, "%s must be %s", what, want)
+		return false
+	}
+	return strings.EqualFold(n.Value, "true")
+}
+
 // require complains about fields that are not there.
 func (d *document) require(n *yaml.Node, fields map[string]*yaml.Node, what string, names ...string) {
 	for _, name := range names {

@@ -23,12 +23,20 @@ type Info struct {
 	JWTKey         string `json:"jwtKey"` // the public key as PEM, for use without network
 	KeyID          string `json:"keyId"`
 	Development    bool   `json:"development"`
-	// Directory is nil if any user exists.
+	SecretKey      string `json:"secretKey"` // of the Backend API
+	APIURL         string `json:"apiUrl"`    // of the Backend API
+	ProxyURL       string `json:"proxyUrl"`  // of the Frontend API, since it is not at https://
+	SignInURL      string `json:"signInUrl"`
+	// Directory is nil if any user exists. Its machines have their secret keys.
 	Directory *Directory `json:"directory,omitempty"`
 }
 
 // Info describes the instance.
 func (i *Instance) Info() Info {
+	directory := i.directory
+	if directory != nil {
+		directory = &Directory{Organizations: directory.Organizations, Users: directory.Users, Machines: i.listMachines()}
+	}
 	return Info{
 		PublishableKey: i.PublishableKey(),
 		Issuer:         i.Issuer(),
@@ -36,7 +44,11 @@ func (i *Instance) Info() Info {
 		JWTKey:         i.signer.PEM(),
 		KeyID:          i.signer.ID,
 		Development:    i.key.Development,
-		Directory:      i.directory,
+		SecretKey:      i.secretKey,
+		APIURL:         i.URL(),
+		ProxyURL:       i.URL(),
+		SignInURL:      i.SignInURL(),
+		Directory:      directory,
 	}
 }
 
@@ -46,6 +58,8 @@ func (i *Instance) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+JWKSPath, i.endpoint)
 	mux.HandleFunc("GET /{$}", i.servePage)
+	i.serveBackend(mux)
+	i.servePages(mux)
 	mux.Handle("/dev/info", local(http.MethodGet, func(*http.Request) (any, error) { return i.Info(), nil }))
 	mux.Handle("/dev/token", local(http.MethodPost, func(r *http.Request) (any, error) {
 		request, err := readTokenRequest(r.Body)
@@ -156,6 +170,8 @@ func kindOf(e *json.UnmarshalTypeError) string {
 		return "a string"
 	case "[]string":
 		return "a list of strings"
+	case "map[string]interface {}":
+		return "an object"
 	default:
 		return "a whole number"
 	}

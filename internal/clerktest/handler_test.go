@@ -212,7 +212,8 @@ func TestClient(t *testing.T) {
 	want := clerktest.Info{
 		PublishableKey: "pk_test_MTI3LjAuMC4xOjkwMTAk", Issuer: "https://127.0.0.1:9010",
 		JWKSURL: "http://127.0.0.1:9010/.well-known/jwks.json", JWTKey: signer().PEM(), KeyID: "ins_test",
-		Development: true, Directory: users(),
+		Development: true, SecretKey: i.SecretKey(), APIURL: "http://127.0.0.1:9010", ProxyURL: "http://127.0.0.1:9010",
+		SignInURL: "http://127.0.0.1:9010/sign-in", Directory: users(),
 	}
 	if diff := cmp.Diff(want, info); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -25,7 +25,9 @@ const host = "127.0.0.1:9010"
 var signer = sync.OnceValue(func() *jwkstest.Signer { return jwkstest.NewSigner("ins_test") })
 
 func instance(change ...func(*clerktest.Options)) *clerktest.Instance {
-	o := clerktest.Options{FrontendAPI: host, Signer: signer(), Now: func() time.Time { return now }}
+	o := clerktest.Options{
+		FrontendAPI: host, Signer: signer(), Now: func() time.Time { return now }, SecretKey: "sk_test_1",
+	}
 	for _, c := range change {
 		c(&o)
 	}

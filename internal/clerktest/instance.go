@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"html/template"
+	"strings"
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/clerk"
@@ -36,6 +38,22 @@ type Options struct {
 	Signer *jwkstest.Signer
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// SecretKey is the key of the Backend API, sk_test_… or sk_live_…; empty: a
+	// fresh one.
+	SecretKey string
+	// TokenLifetime is how long session tokens live, in whole seconds; 0:
+	// DefaultExpiresIn. See [Instance.SetTokenLifetime].
+	TokenLifetime time.Duration
+	// TokenHandshake ends handshakes with a token (__clerk_handshake) even where a
+	// nonce is asked for, as the SDKs do. A token needs no secret key to be read.
+	TokenHandshake bool
+	// VerifyFlags makes the Backend API describe machine tokens that are revoked or
+	// have expired, with a flag that says so. Else it does not find them. Clerk's
+	// documentation has it both ways.
+	VerifyFlags bool
+	// AppOrigins are the origins, such as https://app.acme.dev, that a browser may
+	// be sent back to, beside those of this machine.
+	AppOrigins []string
 }
 
 // Instance is a Clerk instance with one signing key. Its methods may be called
@@ -48,11 +66,17 @@ type Instance struct {
 	endpoint  *jwkstest.Endpoint
 	now       func() time.Time
 	browser   string // value of the development browser cookie
+	secretKey string
+	origins   []string // that browsers may be sent to
+	pages     *template.Template
+	state     *state
+
+	tokenHandshake, verifyFlags bool
 }
 
 // New makes an instance with fresh keys, which takes a moment. It panics if the
-// Frontend API cannot stand in a publishable key; where the host is input, ask
-// [PublishableKey] first.
+// Frontend API cannot stand in a publishable key, or if an origin is none; where
+// they are input, ask [PublishableKey] and [ParseOrigin] first.
 func New(o Options) *Instance {
 	text, err := PublishableKey(o.FrontendAPI, o.Live)
 	if err != nil {
@@ -72,10 +96,29 @@ func New(o Options) *Instance {
 	if now == nil {
 		now = time.Now
 	}
-	return &Instance{
+	i := &Instance{
 		host: o.FrontendAPI, key: key, directory: o.Directory, signer: signer,
-		endpoint: jwkstest.NewEndpoint(signer), now: now, browser: "dvb_" + rand.Text(),
+		endpoint: jwkstest.NewEndpoint(signer), now: now,
+		secretKey: o.SecretKey, pages: parsePages(),
+		tokenHandshake: o.TokenHandshake, verifyFlags: o.VerifyFlags,
 	}
+	if i.secretKey == "" {
+		i.secretKey = "sk" + strings.TrimPrefix(text[:len("pk_test_")], "pk") + rand.Text()
+	}
+	for _, app := range o.AppOrigins {
+		origin, err := ParseOrigin(app)
+		if err != nil {
+			panic("clerktest: " + err.Error())
+		}
+		i.origins = append(i.origins, origin)
+	}
+	var machines []Machine
+	if i.directory != nil {
+		machines = i.directory.Machines
+	}
+	i.state = newState(machines, o.TokenLifetime)
+	i.browser = i.state.newBrowser().id
+	return i
 }
 
 // PublishableKey encodes the host of a Frontend API the way Clerk does. The error
@@ -111,6 +154,12 @@ func (i *Instance) URL() string { return "http://" + i.host }
 
 // JWKSURL is where the public keys are once the handler is served.
 func (i *Instance) JWKSURL() string { return i.URL() + JWKSPath }
+
+// SignInURL is the sign-in page.
+func (i *Instance) SignInURL() string { return i.URL() + "/sign-in" }
+
+// SecretKey is what a caller of the Backend API shows.
+func (i *Instance) SecretKey() string { return i.secretKey }
 
 // Signer is the key that signs the tokens.
 func (i *Instance) Signer() *jwkstest.Signer { return i.signer }

@@ -14,13 +14,27 @@ const (
 	FormatCookie = "cookie"
 )
 
+// Types of a [TokenRequest].
+const (
+	TypeSession  = "session"
+	TypeTemplate = "template"  // a JWT of a JWT template
+	TypeM2M      = "m2m"       // an opaque machine-to-machine token
+	TypeM2MJWT   = "m2m-jwt"   // a machine-to-machine token that is a JWT
+	TypeAPIKey   = "api-key"   // an API key, always opaque
+	TypeOAuth    = "oauth"     // an opaque OAuth access token
+	TypeOAuthJWT = "oauth-jwt" // an OAuth access token that is a JWT (RFC 9068)
+)
+
 // maxExpiresIn bounds exp, so that it stays a date that every verifier can hold.
 const maxExpiresIn = 10 * 365 * 24 * time.Hour
 
-// TokenRequest asks for the token of a user.
+// TokenRequest asks for a token. A field that the type has no use for is an error.
 type TokenRequest struct {
-	// User is an id, the part of it after user_, or a name in any case. Required.
-	User string `json:"user"`
+	// Type is one of the Type… constants; empty: TypeSession.
+	Type string `json:"type,omitempty"`
+	// User is an id, the part of it after user_, or a name in any case. Required
+	// for sessions, templates and OAuth.
+	User string `json:"user,omitempty"`
 	// Org is the id or slug of the active organisation; empty: none.
 	Org string `json:"org,omitempty"`
 	// Role in the organisation; empty: the membership's. With a role, the user need
@@ -33,19 +47,40 @@ type TokenRequest struct {
 	Version int `json:"version,omitempty"`
 	// AuthorizedParty is the claim azp, an origin; empty: left out.
 	AuthorizedParty string `json:"authorizedParty,omitempty"`
-	// ExpiresIn is in seconds; 0: 60. A negative one gives an expired token.
+	// ExpiresIn is in seconds; 0: 60 for sessions and templates, an hour for
+	// machine-to-machine JWTs, a day for OAuth, never for the others. A negative one
+	// gives an expired token.
 	ExpiresIn int64 `json:"expiresIn,omitempty"`
 	// Format cookie asks for the Cookie header too; empty is token.
 	Format string `json:"format,omitempty"`
+	// Machine is the machine that calls, by id or name. Required for
+	// machine-to-machine tokens.
+	Machine string `json:"machine,omitempty"`
+	// Subject is whose the API key is: a user, named as User, or an organisation by
+	// id or slug; empty: the User.
+	Subject string `json:"subject,omitempty"`
+	// Name is the name of the API key.
+	Name string `json:"name,omitempty"`
+	// Scopes of the token. Those of machine-to-machine tokens are the ids of the
+	// machines that accept it; nil: each that the machine may talk to.
+	Scopes []string `json:"scopes,omitzero"`
+	// Audience is the claim aud of templates and of OAuth; nil: none.
+	Audience []string `json:"audience,omitzero"`
+	// Claims are custom claims: not of session tokens, nor of OAuth.
+	Claims map[string]any `json:"claims,omitempty"`
 }
 
 // TokenResponse is a token and what is in it.
 type TokenResponse struct {
 	Token string `json:"token"`
 	// Cookie is the value of a Cookie header; only if it was asked for.
-	Cookie    string          `json:"cookie,omitempty"`
-	Claims    json.RawMessage `json:"claims"`
-	ExpiresAt time.Time       `json:"expiresAt"`
+	Cookie string `json:"cookie,omitempty"`
+	// ID is the id of a machine token, by which it can be revoked.
+	ID string `json:"id,omitempty"`
+	// Claims of the token; of an opaque one, what the Backend API says of it.
+	Claims json.RawMessage `json:"claims"`
+	// ExpiresAt is zero for a token that never expires.
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 }
 
 // Error is a refusal, for a person to read.
@@ -62,16 +97,44 @@ func refuse(status int, hint, format string, args ...any) *Error {
 	return &Error{Status: status, Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// Mint gives the token of a user. Without a directory each user_… and each
-// organisation exists, and the role is org:member unless the request says
-// otherwise. Its errors are of the type [*Error].
+// Mint gives a token. Without a directory each user_…, org_… and mch_… exists, and
+// the role is org:member unless the request says otherwise. Its errors are of the
+// type [*Error].
 func (i *Instance) Mint(r TokenRequest) (TokenResponse, error) {
+	r.Type = either(r.Type, TypeSession)
+	if refused := r.check(); refused != nil {
+		return TokenResponse{}, refused
+	}
+	mint := i.mintMachine
+	switch r.Type {
+	case TypeSession:
+		mint = i.mintSession
+	case TypeTemplate:
+		mint = i.mintTemplate
+	}
+	response, refused := mint(r)
+	if refused != nil {
+		return TokenResponse{}, refused
+	}
+	return response, nil
+}
+
+func (i *Instance) mintSession(r TokenRequest) (TokenResponse, *Error) {
 	claims, refused := i.claimsFor(r)
 	if refused != nil {
 		return TokenResponse{}, refused
 	}
 	claims.IssuedAt = i.now()
 	token, err := i.sign(claims)
+	response, refused := readBack(token, err, claims.IssuedAt.Add(claims.ExpiresIn))
+	if refused == nil && r.Format == FormatCookie {
+		response.Cookie = i.Cookies(token)
+	}
+	return response, refused
+}
+
+// readBack is the response that gives a JWT.
+func readBack(token string, err error, expires time.Time) (TokenResponse, *Error) {
 	if err != nil {
 		return TokenResponse{}, refuse(http.StatusBadRequest, "", "%s", err)
 	}
@@ -79,31 +142,17 @@ func (i *Instance) Mint(r TokenRequest) (TokenResponse, error) {
 	if err != nil {
 		return TokenResponse{}, refuse(http.StatusInternalServerError, "", "the token cannot be read back: %s", err)
 	}
-	response := TokenResponse{
-		Token:     token,
-		Claims:    payload,
-		ExpiresAt: claims.IssuedAt.Add(claims.ExpiresIn).UTC().Truncate(time.Second),
-	}
-	if r.Format == FormatCookie {
-		response.Cookie = i.Cookies(token)
-	}
-	return response, nil
+	return TokenResponse{Token: token, Claims: payload, ExpiresAt: expires.UTC().Truncate(time.Second)}, nil
 }
 
-// claimsFor checks every field of a request.
+// claimsFor checks the fields of a request for a session token.
 func (i *Instance) claimsFor(r TokenRequest) (Claims, *Error) {
-	c := Claims{Version: r.Version, AuthorizedParty: r.AuthorizedParty, ExpiresIn: DefaultExpiresIn}
+	c := Claims{Version: r.Version, AuthorizedParty: r.AuthorizedParty, ExpiresIn: r.lifetime(DefaultExpiresIn)}
 	if r.Version < 0 || r.Version > 2 {
 		return c, refuse(http.StatusBadRequest, "leave it out for 2, the current one", "version %d: there are session tokens of version 1 and 2", r.Version)
 	}
 	if r.Format != "" && r.Format != FormatToken && r.Format != FormatCookie {
 		return c, refuse(http.StatusBadRequest, "", "format %q: it is token or cookie", r.Format)
-	}
-	if limit := int64(maxExpiresIn / time.Second); r.ExpiresIn > limit || r.ExpiresIn < -limit {
-		return c, refuse(http.StatusBadRequest, "give seconds, such as 3600", "expiresIn %d: it is more than ten years", r.ExpiresIn)
-	}
-	if r.ExpiresIn != 0 {
-		c.ExpiresIn = time.Duration(r.ExpiresIn) * time.Second
 	}
 	user, refused := i.user(r.User)
 	if refused != nil {

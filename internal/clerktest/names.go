@@ -11,6 +11,10 @@ const (
 	organizationPrefix = "org_"
 	sessionPrefix      = "sess_"
 	instancePrefix     = "ins_"
+	machinePrefix      = "mch_"
+	m2mPrefix          = "mt_"
+	apiKeyPrefix       = "ak_" // of API keys and of the secret keys of machines
+	oauthPrefix        = "oat_"
 	orgScope           = "org:"
 )
 

@@ -8,14 +8,23 @@ import (
 )
 
 // Describe writes the instance down for a person: the environment of a sidecar
-// that is to trust it, who exists, and how to get a token. It fits a screen for a
-// handful of users.
+// that is to trust it, what its policy says, who exists, where to sign in, and how
+// to get a token. It fits a screen for a handful of users.
 func (i *Instance) Describe(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "export CLERK_PUBLISHABLE_KEY=%s\n", i.PublishableKey())
-	fmt.Fprintf(&b, "export CLERK_JWKS_URL=%s\n\n", i.JWKSURL())
-	b.WriteString("in the policy\n  clerk: [{publishableKey: \"${CLERK_PUBLISHABLE_KEY}\", jwksUrl: \"${CLERK_JWKS_URL}\"}]\n\n")
+	fmt.Fprintf(&b, "export CLERK_JWKS_URL=%s\n", i.JWKSURL())
+	fmt.Fprintf(&b, "export CLERK_SECRET_KEY=%s\n\n", i.secretKey)
+	b.WriteString("in the policy\n  clerk:\n")
+	for n, line := range []string{
+		`publishableKey: "${CLERK_PUBLISHABLE_KEY}"`, `jwksUrl: "${CLERK_JWKS_URL}"`, `secretKey: "${CLERK_SECRET_KEY}"`,
+		"apiUrl: " + i.URL(), "proxyUrl: " + i.URL(), "signInUrl: " + i.SignInURL(),
+	} {
+		fmt.Fprintf(&b, "    %s %s\n", []string{"-", " "}[min(n, 1)], line)
+	}
+	b.WriteString("\n")
 	i.describeUsers(&b)
+	fmt.Fprintf(&b, "sign in\n  %s\n", i.SignInURL())
 	i.describeTokens(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -39,15 +48,35 @@ func (i *Instance) describeUsers(b *strings.Builder) {
 		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\n", o.ID, o.Slug, o.Name)
 	}
 	_ = table.Flush()
+	i.describeMachines(b)
 	b.WriteString("\n")
+}
+
+// describeMachines gives each machine's secret key, for machineSecretKey.
+func (i *Instance) describeMachines(b *strings.Builder) {
+	machines := i.listMachines()
+	if len(machines) == 0 {
+		return
+	}
+	b.WriteString("machines\n")
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for _, m := range machines {
+		calls := "calls nobody"
+		if len(m.Scopes) > 0 {
+			calls = "calls " + list(m.Scopes)
+		}
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", m.ID, m.Name, calls, m.SecretKey)
+	}
+	_ = table.Flush()
 }
 
 func (i *Instance) describeTokens(b *strings.Builder) {
 	user, org := i.example()
-	flags := "--user " + user
+	dev := ""
 	if i.host != DefaultAddress {
-		flags = "--dev " + i.URL() + " " + flags
+		dev = "--dev " + i.URL() + " "
 	}
+	flags := dev + "--user " + user
 	names := fmt.Sprintf(`"user": "%s"`, user)
 	if org != "" {
 		flags += " --org " + org
@@ -55,9 +84,29 @@ func (i *Instance) describeTokens(b *strings.Builder) {
 	}
 	body := fmt.Sprintf(`{%s, "authorizedParty": "%s"}`, names, DefaultOrigin)
 	fmt.Fprintf(b, "a token\n  clerkgate token %s\n  curl -d '%s' %s/dev/token\n", flags, body, i.URL())
+	machine := i.exampleMachine()
+	if machine != "" {
+		fmt.Fprintf(b, "  clerkgate token %s--type m2m --machine %s\n", dev, machine)
+	}
+	fmt.Fprintf(b, "  clerkgate token %s--type api-key --subject %s\n", dev, user)
 	fmt.Fprintf(b, "a request with it, by header and by cookie\n")
 	fmt.Fprintf(b, "  curl -H \"authorization: Bearer $(clerkgate token %s)\" http://127.0.0.1:8080/\n", flags)
 	fmt.Fprintf(b, "  curl -H \"cookie: $(clerkgate token %s --cookie)\" http://127.0.0.1:8080/\n", flags)
+}
+
+// exampleMachine is a machine to show commands with, one that may call another
+// if possible; empty: there are none.
+func (i *Instance) exampleMachine() string {
+	if i.directory == nil {
+		return machinePrefix + "1"
+	}
+	var chosen Machine
+	for _, m := range i.directory.Machines {
+		if chosen.ID == "" || len(chosen.Scopes) == 0 && len(m.Scopes) > 0 {
+			chosen = m
+		}
+	}
+	return chosen.ID
 }
 
 // example is a user to show commands with, one in an organisation if possible.

@@ -31,13 +31,21 @@ type directoryParser struct {
 }
 
 func (p *directoryParser) directory(n *yaml.Node) {
-	fields := p.fields(n, "the file", "organizations", "users")
+	fields := p.fields(n, "the file", "organizations", "users", "machines")
 	p.require(n, fields, "the file", "users")
 	for _, item := range p.items(fields["organizations"], "organizations") {
 		p.found.Organizations = append(p.found.Organizations, p.organization(item))
 	}
 	for _, item := range p.items(fields["users"], "users") {
 		p.found.Users = append(p.found.Users, p.user(item))
+	}
+	var scopes []*yaml.Node
+	for _, item := range p.items(fields["machines"], "machines") {
+		m, n := p.machine(item)
+		p.found.Machines, scopes = append(p.found.Machines, m), append(scopes, n)
+	}
+	for i, n := range scopes {
+		p.found.Machines[i].Scopes = p.scopes(n)
 	}
 }
 
@@ -55,11 +63,13 @@ func (p *directoryParser) organization(n *yaml.Node) Organization {
 }
 
 func (p *directoryParser) user(n *yaml.Node) User {
-	fields := p.fields(n, "a user", "id", "name", "memberships")
+	fields := p.fields(n, "a user", "id", "name", "memberships", "pending")
 	p.require(n, fields, "a user", "id")
 	u := User{
 		ID:   p.text(fields["id"], "id", idOf(userPrefix)),
 		Name: p.text(fields["name"], "name", nil),
+
+		Pending: p.truth(fields["pending"], "pending"),
 	}
 	p.once(p.ids, fields["id"], "id", u.ID)
 	joined := map[string]bool{}
@@ -88,6 +98,41 @@ func (p *directoryParser) membership(n *yaml.Node, joined map[string]bool) Membe
 		m.Permissions = append(m.Permissions, permission)
 	}
 	return m
+}
+
+// machine reads one machine. Its scopes may name machines that follow: they are
+// returned unread.
+func (p *directoryParser) machine(n *yaml.Node) (Machine, *yaml.Node) {
+	fields := p.fields(n, "a machine", "id", "name", "secretKey", "scopes")
+	p.require(n, fields, "a machine", "id")
+	m := Machine{
+		ID:        p.text(fields["id"], "id", idOf(machinePrefix)),
+		Name:      p.text(fields["name"], "name", nil),
+		SecretKey: p.text(fields["secretKey"], "secretKey", idOf(apiKeyPrefix)),
+	}
+	p.once(p.ids, fields["id"], "id", m.ID)
+	p.once(p.ids, fields["secretKey"], "secretKey", m.SecretKey)
+	return m, fields["scopes"]
+}
+
+func (p *directoryParser) scopes(n *yaml.Node) []string {
+	var scopes []string
+	held := map[string]bool{}
+	for _, item := range p.items(n, "scopes") {
+		scope := p.text(item, "scope", p.checkMachine)
+		p.once(held, item, "scope", scope)
+		scopes = append(scopes, scope)
+	}
+	return scopes
+}
+
+func (p *directoryParser) checkMachine(id string) error {
+	for _, m := range p.found.Machines {
+		if m.ID == id {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not the id of a machine of this file", id)
 }
 
 func (p *directoryParser) checkOrganization(ref string) error {
