@@ -25,8 +25,8 @@ func (d *Document) Apply(o Options) error {
 	if o.Service != "" {
 		errs = append(errs, d.setEndpoint("service", o.Service))
 	}
-	for i, backend := range o.Also {
-		errs = append(errs, d.addBackend(i, backend))
+	for _, backend := range o.Also {
+		errs = append(errs, d.addBackend(backend))
 	}
 	if o.AuthzTimeout != 0 {
 		errs = append(errs, d.setTimeout(o.AuthzTimeout))
@@ -70,8 +70,8 @@ func (d *Document) setEndpoint(cluster, address string) error {
 	return d.Set(path, map[string]any{"socket_address": map[string]any{"address": host, "port_value": port}})
 }
 
-// addBackend puts a route before the i-th of the file, which has one for everything, and a cluster like "service".
-func (d *Document) addBackend(i int, backend Backend) error {
+// addBackend puts a route before the file's last, which is for everything and its model, and a cluster like "service".
+func (d *Document) addBackend(backend Backend) error {
 	if !strings.HasPrefix(backend.Prefix, "/") || strings.HasSuffix(backend.Prefix, "/") {
 		return fmt.Errorf("prefix %q: want a path that begins with a slash and does not end with one", backend.Prefix)
 	}
@@ -79,6 +79,9 @@ func (d *Document) addBackend(i int, backend Backend) error {
 		return fmt.Errorf("name %q: empty or taken by another cluster", backend.Name)
 	}
 	routes := Manager("route_config", "virtual_hosts", Named("all"), "routes")
+	list, _ := d.Get(routes)
+	items, _ := list.([]any)
+	i := max(len(items)-1, 0)
 	err := errors.Join(
 		d.insert(routes, i, routes.At(i)),
 		d.insert(Path{"static_resources", "clusters"}, 0, Cluster("service")),

@@ -148,7 +148,7 @@ func TestNoContainerHasRightsToSpare(t *testing.T) {
 	if shared.RunAsNonRoot == nil || !*shared.RunAsNonRoot || shared.FSGroup == nil || shared.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 		t.Errorf("the Pod's security context is %v", shared)
 	}
-	if spec.HostNetwork || spec.HostPID || spec.HostIPC || len(spec.Volumes) != 3 {
+	if spec.HostNetwork || spec.HostPID || spec.HostIPC || len(spec.Volumes) != 4 {
 		t.Error("the Pod reaches into the host, or has a volume that nobody asked for")
 	}
 	for _, c := range containers(t) {
