@@ -198,8 +198,12 @@ func demoEnv(in *clerktest.Instance) func(string) (string, bool) {
 		switch name {
 		case "CLERK_PUBLISHABLE_KEY":
 			return in.PublishableKey(), true
+		case "CLERK_SECRET_KEY":
+			return in.SecretKey(), true
 		case "CLERK_JWKS_URL":
 			return in.JWKSURL(), true
+		case "CLERK_DEV_URL":
+			return in.URL(), true
 		}
 		return "", false
 	}

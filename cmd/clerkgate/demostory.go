@@ -157,12 +157,15 @@ func (s *demoStage) invite(w io.Writer) {
 	if s.devURL != "http://"+clerktest.DefaultAddress {
 		dev = " --dev " + s.devURL
 	}
+	// By another name than the instance's, so that their cookies stay apart.
+	page := strings.Replace(s.goURL, "127.0.0.1", "localhost", 1)
 	_, _ = fmt.Fprintf(w, `
 Up until Ctrl-C: Go service %s, Python service %s (both behind Envoy),
 local Clerk %s, users ada, bob, cleo, dan; log of decisions %s
+In a browser: %s/orgs/acme/invoices leads to the sign-in page and back.
 Try:
   curl -H "authorization: Bearer $(bin/clerkgate token%s --user ada --org acme)" %s/orgs/acme/invoices
   curl -i -H "x-user-id: user_root" %s/reports/q3
   tail -n 1 %s
-`, s.goURL, s.pyURL, s.devURL, s.logFile, dev, s.goURL, s.pyURL, s.logFile)
+`, s.goURL, s.pyURL, s.devURL, s.logFile, page, dev, s.goURL, s.pyURL, s.logFile)
 }

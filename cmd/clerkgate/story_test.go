@@ -59,6 +59,7 @@ func TestReadme(t *testing.T) {
 	}
 	t.Chdir(t.TempDir())
 	t.Setenv("CLERK_PUBLISHABLE_KEY", "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k")
+	t.Setenv("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_dGVzdF9zaWduaW5nX3NlY3JldF8zMl9jaGFyc19sb25n")
 	if err := os.WriteFile("policy.yaml", []byte(snippet(t, string(readme), "policy")), 0o600); err != nil {
 		t.Fatal(err)
 	}

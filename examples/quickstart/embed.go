@@ -17,7 +17,8 @@ var (
 	reports string
 )
 
-// Policy returns policy.yaml. It wants CLERK_PUBLISHABLE_KEY and CLERK_JWKS_URL set.
+// Policy returns policy.yaml. It wants CLERK_PUBLISHABLE_KEY, CLERK_SECRET_KEY and CLERK_JWKS_URL set, and
+// CLERK_DEV_URL if the local Clerk instance is not where it is by default.
 func Policy() []byte { return []byte(policy) }
 
 // Users returns users.yaml, the directory of the local Clerk instance.

@@ -71,7 +71,7 @@ func cellsOf(line string) []string {
 // load returns the policy, which must have nothing to complain about.
 func load(t *testing.T) *policy.Policy {
 	t.Helper()
-	environment := map[string]string{"CLERK_PUBLISHABLE_KEY": "pk_test_MTI3LjAuMC4xJA", "CLERK_JWKS_URL": "http://127.0.0.1:1/jwks"}
+	environment := map[string]string{"CLERK_PUBLISHABLE_KEY": "pk_test_MTI3LjAuMC4xJA", "CLERK_SECRET_KEY": "sk_test_1", "CLERK_JWKS_URL": "http://127.0.0.1:1/jwks"}
 	loaded, problems := policy.Load("policy.yaml", quickstart.Policy(), policy.Options{
 		Env: func(name string) (string, bool) { value, ok := environment[name]; return value, ok },
 	})
