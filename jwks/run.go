@@ -112,13 +112,17 @@ func (s *Source) arrive(f *flight, set *Set, err error) {
 	defer s.mu.Unlock()
 	old := s.state.Load()
 	next := *old
-	if err != nil && s.base.Err() != nil {
+	stopped := err != nil && s.base.Err() != nil
+	if stopped {
 		err = errStopped // our doing, not the endpoint's: it counts for nothing
 	} else {
 		next.record(f, set, err, s.config.Now())
+	}
+	// Whoever acts on what the log says must find it so.
+	s.state.Store(&next)
+	if !stopped {
 		s.log(old, &next)
 	}
-	s.state.Store(&next)
 	if old.set == nil && next.set != nil {
 		close(s.ready)
 	}
