@@ -1,7 +1,6 @@
 package clerk
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -9,38 +8,6 @@ import (
 
 	"github.com/clerkgate/clerkgate/jwks"
 )
-
-// machineText shows a machine without its key and claims, as JSON.
-func machineText(t testing.TB, m *Machine) string {
-	t.Helper()
-	if m == nil {
-		return "none"
-	}
-	shown := *m
-	shown.Key = nil
-	fields := map[string]any{}
-	b, err := json.Marshal(shown)
-	if err == nil {
-		err = json.Unmarshal(b, &fields)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields["Claims"] = json.RawMessage(m.Claims)
-	if m.Claims == nil {
-		fields["Claims"] = nil
-	}
-	for name, v := range fields {
-		if v == nil || v == "" || v == "0001-01-01T00:00:00Z" {
-			delete(fields, name)
-		}
-	}
-	b, err = json.Marshal(fields)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 func TestMachineJWTIdentity(t *testing.T) {
 	in := tokenWorld(t, nil)

@@ -254,7 +254,7 @@ func readExpiration(v value, class TokenTypes) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	n, plain := plainInteger(v.raw)
-	if v.kind != kindNumber || !plain || n < 0 {
+	if !plain {
 		return time.Time{}, errors.New("expiration is not a time")
 	}
 	if class == OAuthTokens && n < millisFrom {

@@ -80,6 +80,38 @@ func decision(s State) string {
 	return s.Reason
 }
 
+// machineText shows a machine without its key and claims, as JSON.
+func machineText(t testing.TB, m *Machine) string {
+	t.Helper()
+	if m == nil {
+		return "none"
+	}
+	shown := *m
+	shown.Key = nil
+	fields := map[string]any{}
+	b, err := json.Marshal(shown)
+	if err == nil {
+		err = json.Unmarshal(b, &fields)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields["Claims"] = json.RawMessage(m.Claims)
+	if m.Claims == nil {
+		fields["Claims"] = nil
+	}
+	for name, v := range fields {
+		if v == nil || v == "" || v == "0001-01-01T00:00:00Z" {
+			delete(fields, name)
+		}
+	}
+	b, err = json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 // Which types may be shown is decided before anything is verified, and as the
 // SDK decides it for a string and for an array.
 func TestAcceptedTypes(t *testing.T) {
