@@ -2,6 +2,8 @@
 // its own, between a real Envoy with the shipped configuration and a service
 // that reports what arrived. It has no code of its own.
 //
-// The tests need an Envoy binary (ENVOY_BIN, or .ci/fetch-envoy). They are
-// skipped without one, and fail where CI or CLERKGATE_REQUIRE_ENVOY is set.
+// The tests need an Envoy binary (ENVOY_BIN, or .ci/fetch-envoy), those of
+// browser sessions Chromium as well (CHROMIUM, or in the path). They are skipped
+// without, and fail where CI is set, or CLERKGATE_REQUIRE_ENVOY and
+// CLERKGATE_REQUIRE_BROWSER.
 package e2e
