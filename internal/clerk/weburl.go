@@ -14,6 +14,14 @@ import (
 //
 // The result is nil if the request's own host makes no URL either.
 func publicURL(r *Request) *url.Url {
+	target := r.Path
+	if r.Query != "" {
+		target += "?" + r.Query
+	}
+	own := requestURL(r.Scheme, r.Host, target)
+	if r.ForwardedProto == "" && r.ForwardedHost == "" {
+		return own
+	}
 	scheme, host := r.Scheme, r.Host
 	if r.ForwardedProto != "" {
 		scheme, _, _ = strings.Cut(r.ForwardedProto, ",")
@@ -21,22 +29,23 @@ func publicURL(r *Request) *url.Url {
 	if r.ForwardedHost != "" {
 		host, _, _ = strings.Cut(r.ForwardedHost, ",")
 	}
-	if scheme != "" && host != "" {
-		if u := requestURL(scheme, host, r); u != nil {
-			return u
-		}
+	if scheme == "" || host == "" {
+		return own
 	}
-	return requestURL(r.Scheme, r.Host, r)
+	if own != nil { // as the request's own URL writes them, whatever the scheme
+		target = own.Pathname() + own.Search()
+	}
+	if u := requestURL(scheme, host, target); u != nil {
+		return u
+	}
+	return own
 }
 
-func requestURL(scheme, host string, r *Request) *url.Url {
+// requestURL is a request target below an origin, nil if there is no such URL.
+func requestURL(scheme, host, target string) *url.Url {
 	base, err := url.Parse(scheme + "://" + host)
 	if err != nil {
 		return nil
-	}
-	target := r.Path
-	if r.Query != "" {
-		target += "?" + r.Query
 	}
 	if strings.HasPrefix(target, "//") {
 		// Resolved, such a path would choose its own host.

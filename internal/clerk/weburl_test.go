@@ -14,6 +14,7 @@ func TestPublicURL(t *testing.T) {
 		{"https", "a.com/x", "/p?q", "https://a.com", "https://a.com/p?q", "https://a.com/p?q="},
 		{"https", "u:p@a.com", "/p", "https://a.com", "https://u:p@a.com/p", "https://u:p@a.com/p"},
 		{"ftp", "a.com", "/p", "ftp://a.com", "ftp://a.com/p", "ftp://a.com/p"},
+		{"foo", "a.com", "/p?a='", "null", "foo://a.com/p?a=%27", "foo://a.com/p?a=%27"},
 		{"foo", "a.com", "/p?a", "null", "foo://a.com/p?a", "foo://a.com/p?a="},
 		{"https", "ex%41mple.com", "/p", "https://example.com", "https://example.com/p", "https://example.com/p"},
 		{"https", "[::1]:80", "/p?a=%E2%82&b=%ff%41", "https://[::1]:80", "https://[::1]:80/p?a=%E2%82&b=%ff%41", "https://[::1]:80/p?a=%EF%BF%BD&b=%EF%BF%BDA"},
