@@ -7,7 +7,7 @@ GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export ENVOY_VERSION
 
-.PHONY: build demo test test-envoys fuzz lint vulncheck clean
+.PHONY: build demo test test-envoys parity parity-update sdk-update fuzz lint vulncheck clean
 
 ## build: the static binary, bin/clerkgate
 build:
@@ -30,6 +30,23 @@ test-envoys:
 		CLERKGATE_REQUIRE_ENVOY=1 ENVOY_VERSION=$$v go test -race -count=1 -timeout 9m ./internal/envoytest/... ./internal/e2e/...; \
 	done
 
+## parity: PARITY_CASES new requests, decided by Clerk's official SDK and by us
+PARITY_CASES ?= 100000
+parity:
+	@.ci/fetch-sdk
+	CLERKGATE_REQUIRE_SDK=1 PARITY_CASES=$(PARITY_CASES) go test ./internal/parity -run Fresh -count=1 -timeout 60m -v
+
+## parity-update: ask the SDK again for the stored answers
+parity-update:
+	@.ci/fetch-sdk
+	CLERKGATE_REQUIRE_SDK=1 go test ./internal/parity -run Stored -count=1 -update
+
+## sdk-update: move the official SDK to SDK_VERSION, and ask it for the stored answers
+sdk-update:
+	@test -n "$(SDK_VERSION)" || { echo "say which: make sdk-update SDK_VERSION=3.25.0" >&2; exit 1; }
+	cd internal/parity/sdk && npm install --save-exact --ignore-scripts --no-audit --no-fund @clerk/backend@$(SDK_VERSION)
+	@$(MAKE) parity-update
+
 ## fuzz: each fuzz target for FUZZTIME
 FUZZTIME ?= 30s
 fuzz:
@@ -48,4 +65,4 @@ vulncheck:
 	go run $(GOVULNCHECK) ./...
 
 clean:
-	rm -rf bin .envoy
+	rm -rf bin .envoy internal/parity/sdk/node_modules
