@@ -124,7 +124,8 @@
 //     not visible ASCII, is not asked about (token-invalid).
 //  9. Counters. A __client_uat that is not a plain integer counts as absent,
 //     so that a session cookie beside it is refused with
-//     session-token-but-no-client-uat. A __clerk_redirect_count that is not a
+//     session-token-but-no-client-uat (without one session-token-and-uat-missing,
+//     on a satellite satellite-needs-syncing). A __clerk_redirect_count that is not a
 //     plain integer does not lift the cross-origin rule, as only a redirect
 //     that was counted does. It ends redirects, and so does every count from 3 on,
 //     where the SDK stops at 3 alone.
