@@ -136,7 +136,7 @@ func TestDevAndToken(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	err = execute(t.Context(), newTokenCommand(), io.Discard, "--dev", url, "--type", "oauth", "--user", "ada", "--cookie")
-	want = "a token of type oauth has no use for format\nhint: it takes user, scopes, audience\n"
+	want = "--cookie is for session tokens: the other types are sent in the Authorization header\nhint: token --help shows what it takes\n"
 	if diff := cmp.Diff(want, failure(err)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

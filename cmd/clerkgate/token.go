@@ -112,6 +112,9 @@ func (c *tokenCommand) complete(given func(flag string) bool) error {
 // some types have. The instance judges the rest.
 func (c *tokenCommand) completeType(given func(flag string) bool) error {
 	seconds := int64(c.expiresIn / time.Second)
+	if c.cookie && c.request.Type != clerktest.TypeSession {
+		return errors.New("--cookie is for session tokens: the other types are sent in the Authorization header")
+	}
 	switch c.request.Type {
 	case clerktest.TypeSession, clerktest.TypeTemplate:
 		if c.request.User == "" {
@@ -131,6 +134,8 @@ func (c *tokenCommand) completeType(given func(flag string) bool) error {
 		if c.request.User == "" {
 			return errors.New("--user is required")
 		}
+	default:
+		return fmt.Errorf("--type %s: it is session, template, m2m, m2m-jwt, api-key, oauth or oauth-jwt", c.request.Type)
 	}
 	if !given("azp") {
 		c.request.AuthorizedParty = ""

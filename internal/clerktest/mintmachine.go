@@ -131,7 +131,7 @@ func (i *Instance) keyHolder(ref string) (string, *Error) {
 		return o.ID, nil
 	}
 	if noUser.Status == http.StatusNotFound || i.directory == nil {
-		return "", refuse(http.StatusNotFound, i.directory.knownUsers(), "there is no user or organisation %q", ref)
+		return "", refuse(http.StatusNotFound, i.directory.knownSubjects(), "there is no user or organisation %q", ref)
 	}
 	return "", noUser // the name of several users
 }

@@ -126,7 +126,7 @@ func TestMintMachineRefuses(t *testing.T) {
 		{"an empty scope", clerktest.TokenRequest{Type: "api-key", User: "ada", Scopes: []string{""}}, `"" is not a scope`, ""},
 		{"no subject", clerktest.TokenRequest{Type: "api-key"}, "no subject is named: a user or an organisation", ""},
 		{"two subjects", clerktest.TokenRequest{Type: "api-key", User: "ada", Subject: "acme"}, "an API key has one subject, not a user and a subject", "leave one out"},
-		{"a subject that there is not", clerktest.TokenRequest{Type: "api-key", Subject: "eve"}, `there is no user or organisation "eve"`, "known users: user_ada (Ada), user_bob (Bob), user_cleo (Cleo)"},
+		{"a subject that there is not", clerktest.TokenRequest{Type: "api-key", Subject: "eve"}, `there is no user or organisation "eve"`, "known users: user_ada (Ada), user_bob (Bob), user_cleo (Cleo); known organisations: acme, globex"},
 		{"ages", clerktest.TokenRequest{Type: "m2m", Machine: "reports", ExpiresIn: 1 << 40}, "expiresIn 1099511627776: it is more than ten years", "give seconds, such as 3600"},
 		{"a claim that JSON does not have", clerktest.TokenRequest{Type: "m2m", Machine: "reports", Claims: map[string]any{"f": func() {}}}, "claims: json: unsupported type: func()", ""},
 	}

@@ -128,6 +128,14 @@ func (i *Instance) example() (user, org string) {
 	return chosen.ID, org
 }
 
+// knownSubjects is a hint that lists whom an API key may belong to.
+func (d *Directory) knownSubjects() string {
+	if d == nil || len(d.Organizations) == 0 {
+		return d.knownUsers()
+	}
+	return d.knownUsers() + "; " + d.knownOrganizations()
+}
+
 // knownUsers is a hint that lists the users.
 func (d *Directory) knownUsers() string {
 	if d == nil {
