@@ -104,6 +104,8 @@ func (l *loader) syntaxHint(pos Pos, context string) string {
 	switch {
 	case strings.Contains(context, "flow") && strings.Contains(l.source.after(Pos{pos.Line, 1}), "${"):
 		return `inside [] and {} quote variables: "${NAME}"`
+	case strings.Contains(context, "flow") && strings.Count(l.source.after(Pos{pos.Line, 1}), "{") > 1:
+		return "inside [] and {} quote text that holds { or }"
 	case strings.HasPrefix(rest, "\t"):
 		return "indent with spaces, not tabs"
 	case rest != "" && strings.ContainsRune("@`%*&!", rune(rest[0])):

@@ -20,15 +20,15 @@ type explanation struct {
 	Params     map[string]string  `json:"params"`
 	Conditions []policy.Condition `json:"conditions"`
 	Headers    headerChanges      `json:"headers"`
+	Location   string             `json:"location,omitempty"` // where the client is sent, without secrets
+	Detail     string             `json:"-"`
 
 	request    string
 	access     string
-	detail     string
 	user       string
 	org        string
-	credential bool   // a token was looked at
-	unverified bool   // … and its signature was not
-	location   string // where the client is sent, without secrets
+	credential bool // a token was looked at
+	unverified bool // … and its signature was not
 }
 
 // headerChanges is what the service gets.
@@ -47,7 +47,7 @@ func newExplanation(r *authz.Request, v *authz.Verdict, a *authz.Answer) *explan
 		Conditions: []policy.Condition{},
 		Headers:    headerChanges{Set: map[string]string{}, Remove: slices.Clone(a.Remove)},
 		request:    r.Method + " " + displayURL(r),
-		detail:     v.Detail,
+		Detail:     v.Detail,
 	}
 	if a.Allow {
 		e.Status = 200
@@ -60,7 +60,7 @@ func newExplanation(r *authz.Request, v *authz.Verdict, a *authz.Answer) *explan
 	}
 	for _, h := range a.ResponseHeaders {
 		if h.Name == "location" {
-			e.location = redactURL(h.Value)
+			e.Location = redactURL(h.Value)
 		}
 	}
 	if v.Trace != nil {
@@ -82,11 +82,11 @@ func (e *explanation) writeText(w io.Writer) error {
 	} else {
 		fmt.Fprintf(&b, "DENY  %s  %d %s\n", e.request, e.Status, e.Code)
 	}
-	if e.detail != "" {
-		fmt.Fprintf(&b, "      %s\n", e.detail)
+	if e.Detail != "" {
+		fmt.Fprintf(&b, "      %s\n", e.Detail)
 	}
-	if e.location != "" {
-		fmt.Fprintf(&b, "location %s\n", e.location)
+	if e.Location != "" {
+		fmt.Fprintf(&b, "location %s\n", e.Location)
 	}
 	e.writeRoute(&b)
 	e.writeCaller(&b)

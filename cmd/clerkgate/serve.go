@@ -50,6 +50,9 @@ SIGTERM or SIGINT drains: health turns to NOT_SERVING, requests are still
 answered for --drain, then the server stops. A second signal stops at once.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.drain < 0 {
+				return usageError{fmt.Errorf("--drain %s is negative", c.drain), cmd.CommandPath()}
+			}
 			if c.policy == "" {
 				return usageError{fmt.Errorf("--policy is required"), cmd.CommandPath()}
 			}
@@ -84,7 +87,7 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	}
 	if problems.Err() != nil {
 		printProblems(stderr, problems)
-		return withHint(fmt.Errorf("%s: not served because of the errors above", c.policy), "clerkgate check "+c.policy+" shows them as well")
+		return withHint(fmt.Errorf("%s: not served because of the errors above", c.policy), "clerkgate check "+c.policy+" shows those that do not depend on this machine's files as well")
 	}
 	if snapshot.Instances() == 0 {
 		return withHint(fmt.Errorf("%s: no Clerk instance", c.policy), "set CLERK_PUBLISHABLE_KEY, or write a clerk section")

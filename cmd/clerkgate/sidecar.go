@@ -204,7 +204,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", path, cause(err))
+		return nil, withHint(fmt.Errorf("cannot listen on %s: %w", path, cause(err)), "the directory must be there, and writable for the user that clerkgate runs as")
 	}
 	if err := os.Chmod(path, socketMode); err != nil {
 		_ = l.Close()

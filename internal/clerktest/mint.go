@@ -159,6 +159,9 @@ func (i *Instance) claimsFor(r TokenRequest) (Claims, *Error) {
 		return c, refused
 	}
 	c.User = user.ID
+	if user.Pending {
+		c.Status = "pending"
+	}
 	c.Org, refused = i.org(r, user)
 	return c, refused
 }
