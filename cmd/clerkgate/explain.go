@@ -121,7 +121,7 @@ func (c *explainCommand) explain(ctx context.Context, engine *authz.Engine, r *a
 		v, a := engine.Explain(ctx, r)
 		e := newExplanation(r, &v, &a)
 		// What only the Backend API could tell has not been judged at all.
-		e.credential = v.Presented && v.Code != authz.CodeBackendUnavailable
+		e.credential = v.Presented && v.Code != authz.CodeBackendUnavailable && v.Access != policy.AccessWebhook.String()
 		return e, nil
 	}
 	payload, err := os.ReadFile(c.claims)

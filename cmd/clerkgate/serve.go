@@ -106,7 +106,7 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	p := snapshot.Policy()
 	for i := range p.Clerk {
 		for _, obstacle := range browserObstacles(&p.Clerk[i]) {
-			logger.Warn("browsers cannot renew their sessions", "file", p.File, "line", p.Clerk[i].Pos.Line, "because", obstacle)
+			logger.Warn("browsers cannot come in through Clerk's redirects, nor renew their sessions", "file", p.File, "instance", i+1, "because", obstacle)
 		}
 	}
 	logger.Info("policy loaded", "file", p.File, "policy", p.Hash, "routes", len(p.Routes), "instances", snapshot.Instances())

@@ -124,8 +124,13 @@ func TestSignInURL(t *testing.T) {
 		{"no portal", func(s *Settings) { s.PublishableKey = mustKey("127.0.0.1:9010") }, false, ""},
 	} {
 		in := instance(t, c.change)
-		if got := in.SignInURL(page(t, in, "D=d"), c.pending); got != c.want {
+		r := page(t, in, "D=d")
+		if got := in.SignInURL(r, c.pending); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+		r.Query += "&__clerk_handshake_nonce=spent&__clerk_handshake=x&__clerk_help=1"
+		if got := in.SignInURL(r, c.pending); got != c.want {
+			t.Errorf("%s, with what a handshake has left: %s, want %s", c.name, got, c.want)
 		}
 	}
 }

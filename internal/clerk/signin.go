@@ -1,5 +1,7 @@
 package clerk
 
+import "github.com/nlnwa/whatwg-url/url"
+
 // SignInURL is where a document goes to sign in and come back (the SDK's
 // redirectToSignIn), or with pending to the tasks that its session has left. It
 // is empty if the instance has no sign-in page, and where its cookies are not
@@ -28,15 +30,28 @@ func (in *Instance) SignInURL(r *Request, pending bool) string {
 		return ""
 	}
 	elsewhere := page.Host() != here.Host()
-	back := here.Href(false)
-	if elsewhere && in.settings.Satellite != nil {
-		back = withQuery(here, queryOf(here).set(parameterSynced, syncedNeeded))
-	}
+	back := in.returnURL(here, elsewhere)
 	p := queryOf(page).set("redirect_url", back)
 	if browser := in.devBrowserOf(r); elsewhere && browser != "" {
 		p = p.set(cookieDevBrowser, browser)
 	}
 	return withFragment(page, p)
+}
+
+// returnURL is the page to come back to. A handshake's answer that did not sign
+// in is left out of it, where the SDK repeats it: it can be used once only, and
+// the next visit would fail by it again.
+func (in *Instance) returnURL(here *url.Url, elsewhere bool) string {
+	p := queryOf(here)
+	kept := p.without(cookieHandshake, cookieNonce, parameterHelp)
+	changed := len(kept) != len(p)
+	if elsewhere && in.settings.Satellite != nil {
+		kept, changed = kept.set(parameterSynced, syncedNeeded), true
+	}
+	if !changed {
+		return here.Href(false) // as it was spelled
+	}
+	return withQuery(here, kept)
 }
 
 // devBrowserOf is the token of the request's development browser; empty if it

@@ -19,6 +19,7 @@ func (i *Instance) Describe(w io.Writer) error {
 	for n, line := range []string{
 		`publishableKey: "${CLERK_PUBLISHABLE_KEY}"`, `jwksUrl: "${CLERK_JWKS_URL}"`, `secretKey: "${CLERK_SECRET_KEY}"`,
 		"apiUrl: " + i.URL(), "proxyUrl: " + i.URL(), "signInUrl: " + i.SignInURL(),
+		"authorizedParties: [" + DefaultOrigin + "] # where your pages are", "missingAzp: allow-cookie # sessions from redirects have none",
 	} {
 		fmt.Fprintf(&b, "    %s %s\n", []string{"-", " "}[min(n, 1)], line)
 	}
@@ -38,7 +39,7 @@ func (i *Instance) describeUsers(b *strings.Builder) {
 	b.WriteString("users\n")
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for _, u := range i.directory.Users {
-		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\n", u.ID, u.Name, memberships(u))
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\n", u.ID, u.Name, standing(u))
 	}
 	_ = table.Flush()
 	if len(i.directory.Organizations) > 0 {
@@ -159,6 +160,14 @@ func (d *Directory) knownOrganizations() string {
 		known = append(known, either(o.Slug, o.ID))
 	}
 	return "known organisations: " + list(known)
+}
+
+// standing says what signing in as a user leads to.
+func standing(u User) string {
+	if u.Pending {
+		return memberships(u) + "; sessions are pending"
+	}
+	return memberships(u)
 }
 
 // memberships says where a user is a member and as what.
