@@ -69,7 +69,7 @@ func (a *attempt) activateOrganization(p *proof) (s State, needed bool) {
 		return State{}, false
 	}
 	here := publicURL(a.request)
-	if here == nil || !a.instance.sync.target(here.Pathname()).differs(p.session) {
+	if here == nil || !a.instance.sync.target(here.path).differs(p.session) {
 		return State{}, false
 	}
 	s = a.maybeHandshake(reasonActiveOrganizationMismatch)

@@ -78,9 +78,10 @@
 // reason on this list:
 //
 //  1. The request itself. An Authorization value that holds a comma or words
-//     after the token ([ErrMalformed]).
+//     after the token ([ErrMalformed]). A referer of more than 2 KiB counts as one
+//     from elsewhere, a forwarded host and scheme of more than 512 bytes as none.
 //  2. The token's form. More than 16 KiB ([ErrMalformed]); "=" padding; a
-//     byte-order mark; text that is not clean UTF-8 (half a surrogate pair is
+//     byte-order mark; values nested more than 32 deep; text that is not clean UTF-8 (half a surrogate pair is
 //     not); a JSON key twice in one object, at any depth; a header or payload
 //     that is not an object; exp, nbf, iat or v that is not spelled as a plain
 //     integer, a member of fva that has an exponent; exp, nbf or iat outside

@@ -90,7 +90,7 @@ func (a *attempt) handshakeURL(reason string) string {
 		return ""
 	}
 	p := parameters{
-		{"redirect_url", withQuery(here, queryOf(here).without(cookieDevBrowser, parameterDevSession))},
+		{"redirect_url", here.hrefWith(here.parameters().without(cookieDevBrowser, parameterDevSession))},
 		{"__clerk_api_version", apiVersion},
 		{"suffixed_cookies", boolText(a.choice.suffixed)},
 		{"__clerk_hs_reason", reason},
@@ -102,7 +102,7 @@ func (a *attempt) handshakeURL(reason string) string {
 	if browser := a.devBrowser(); browser != "" && a.instance.key.Development {
 		p = p.append(cookieDevBrowser, browser)
 	}
-	if target := a.instance.sync.target(here.Pathname()); target.kind != targetNone {
+	if target := a.instance.sync.target(here.path); target.kind != targetNone {
 		p = p.append("organization_id", target.value)
 	}
 	return withQuery(endpoint, p)

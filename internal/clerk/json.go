@@ -118,11 +118,17 @@ func (v value) members() object {
 	return o
 }
 
-// scanner walks over JSON text. Its recursion is as deep as the text, which
-// the caller bounds.
+// maxDepth bounds how deep values may nest. Clerk's own claims are three deep;
+// the rest is room for custom ones. Each level costs stack, and everybody may send
+// a token.
+const maxDepth = 32
+
+// scanner walks over JSON text. Its recursion is as deep as the text, up to
+// maxDepth.
 type scanner struct {
-	data []byte
-	pos  int
+	data  []byte
+	pos   int
+	depth int
 }
 
 func (s *scanner) fail(what string) error {
@@ -149,6 +155,10 @@ func (s *scanner) space() {
 }
 
 func (s *scanner) value() (value, error) {
+	if s.depth++; s.depth > maxDepth {
+		return value{}, s.fail("nested too deep")
+	}
+	defer func() { s.depth-- }()
 	start := s.pos
 	var k kind
 	var err error

@@ -16,7 +16,7 @@ func (in *Instance) frontendAPI(r *Request) string {
 		if u == nil {
 			return in.ownHost
 		}
-		return originOf(u) + proxy
+		return originOf(u.base) + proxy
 	case proxy != "":
 		return proxy
 	}
@@ -27,11 +27,14 @@ func (in *Instance) frontendAPI(r *Request) string {
 // request's public one, and not Clerk itself (the SDK's isCrossOriginReferrer
 // and isKnownClerkReferrer).
 func (in *Instance) foreignReferer(r *Request) bool {
+	if len(r.Referer) > maxURL {
+		return true // no browser sends such a one
+	}
 	from, err := url.Parse(r.Referer)
 	if err != nil {
 		return false
 	}
-	if here := publicURL(r); here != nil && originOf(from) == originOf(here) {
+	if here := publicURL(r); here != nil && originOf(from) == originOf(here.base) {
 		return false
 	}
 	return !in.isClerk(from, in.frontendAPI(r))

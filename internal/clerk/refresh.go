@@ -70,7 +70,7 @@ func (a *attempt) refreshCall(expired *presented) (c *Call, reason string) {
 		RefreshToken:    a.jar.refresh,
 	}
 	if here := publicURL(a.request); here != nil {
-		r.RequestOrigin = originOf(here)
+		r.RequestOrigin = originOf(here.base)
 	}
 	return &Call{Kind: CallRefresh, Refresh: r}, ""
 }

@@ -106,7 +106,7 @@ func (a *attempt) answerOfToken(raw string) handshakeAnswer {
 		return decided(a.withoutKey(p.token, v.reason, v.err))
 	case v.reason == verifiedReason:
 		return directivesOf(p.token.handshake)
-	case a.instance.key.Development, err != nil && readAsSDK(raw) == sdkReads:
+	case a.instance.key.Development, err != nil && readAsSDK(raw) != sdkCannotRead:
 		s := a.signedOut(v.reason)
 		s.NoRedirect = a.instance.key.Development
 		return decided(s)
@@ -215,7 +215,7 @@ func (a *attempt) afterHandshake() string {
 	if here == nil {
 		return ""
 	}
-	return withQuery(here, queryOf(here).without(cookieHandshake, parameterHelp, cookieDevBrowser, cookieNonce))
+	return here.hrefWith(here.parameters().without(cookieHandshake, parameterHelp, cookieDevBrowser, cookieNonce))
 }
 
 // ask is the State of a request that cannot go on without the Backend API.

@@ -131,6 +131,9 @@ func TestHandshakeToken(t *testing.T) {
 		{"another algorithm", handshakeToken(t, claims{"alg": "HS256"}, good), "token-invalid-algorithm"},
 		{"garbage", "garbage", "token-invalid"},
 		{"a form that only the SDK reads", handshakeToken(t, nil, good) + "=", "token-invalid"},
+		{"a payload that is null", mintRaw(string(goodHeader.json(t)), "null"), "token-invalid"},
+		{"longer than a token", handshakeToken(t, nil, []string{strings.Repeat("a=b; ", 4000)}), "token-invalid"},
+		{"deeper than a token", mintRaw(string(goodHeader.json(t)), `{"handshake":`+strings.Repeat("[", 6000)+strings.Repeat("]", 6000)+"}"), "token-invalid"},
 	} {
 		live, test := instance(t, nil), instance(t, developing)
 		request := func(in *Instance) *Request {
@@ -139,7 +142,7 @@ func TestHandshakeToken(t *testing.T) {
 			return r
 		}
 		want := "session-token-and-uat-missing"
-		if strings.HasSuffix(c.token, "=") {
+		if strings.HasPrefix(c.name, "a form") || strings.HasPrefix(c.name, "a payload") || strings.Contains(c.name, "er than") {
 			want = "token-invalid" // it is not for us to say what the SDK would go on with
 		}
 		if s := authenticate(live, request(live)); outcome(s) != want || s.SetCookies != nil {

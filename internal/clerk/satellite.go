@@ -40,13 +40,16 @@ func (a *attempt) primaryURL(string) string {
 	if here == nil || err != nil {
 		return ""
 	}
-	return withFragment(primary, queryOf(primary).append(parameterRedirectURL, here.Href(false)))
+	return withFragment(primary, queryOf(primary).append(parameterRedirectURL, here.href()))
 }
 
 // satelliteURL is the page of a satellite that asked this primary. It comes from
 // the query and belongs to anybody: that is how development instances work, and
 // why production instances do not. Only web pages are sent to.
 func (a *attempt) satelliteURL(string) string {
+	if len(a.query.redirectURL) > maxURL {
+		return ""
+	}
 	back, err := url.Parse(a.query.redirectURL)
 	if err != nil || back.Scheme() != "https" && back.Scheme() != "http" {
 		return ""

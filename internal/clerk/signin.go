@@ -1,7 +1,5 @@
 package clerk
 
-import "github.com/nlnwa/whatwg-url/url"
-
 // SignInURL is where a document goes to sign in and come back (the SDK's
 // redirectToSignIn), or with pending to the tasks that its session has left. It
 // is empty if the instance has no sign-in page, and where its cookies are not
@@ -25,11 +23,11 @@ func (in *Instance) SignInURL(r *Request, pending bool) string {
 	if here == nil {
 		return ""
 	}
-	page, err := here.Parse(target)
+	page, err := here.resolve(target)
 	if err != nil {
 		return ""
 	}
-	elsewhere := page.Host() != here.Host()
+	elsewhere := page.Host() != here.base.Host()
 	back := in.returnURL(here, elsewhere)
 	p := queryOf(page).set("redirect_url", back)
 	if browser := in.devBrowserOf(r); elsewhere && browser != "" {
@@ -41,17 +39,17 @@ func (in *Instance) SignInURL(r *Request, pending bool) string {
 // returnURL is the page to come back to. A handshake's answer that did not sign
 // in is left out of it, where the SDK repeats it: it can be used once only, and
 // the next visit would fail by it again.
-func (in *Instance) returnURL(here *url.Url, elsewhere bool) string {
-	p := queryOf(here)
+func (in *Instance) returnURL(here *webURL, elsewhere bool) string {
+	p := here.parameters()
 	kept := p.without(cookieHandshake, cookieNonce, parameterHelp)
 	changed := len(kept) != len(p)
 	if elsewhere && in.settings.Satellite != nil {
 		kept, changed = kept.set(parameterSynced, syncedNeeded), true
 	}
 	if !changed {
-		return here.Href(false) // as it was spelled
+		return here.href() // as it was spelled
 	}
-	return withQuery(here, kept)
+	return here.hrefWith(kept)
 }
 
 // devBrowserOf is the token of the request's development browser; empty if it
@@ -72,7 +70,7 @@ func (r *Request) PublicURL(ref string) string {
 	if here == nil {
 		return ""
 	}
-	u, err := here.Parse(ref)
+	u, err := here.resolve(ref)
 	if err != nil {
 		return ""
 	}

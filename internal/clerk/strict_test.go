@@ -47,6 +47,8 @@ func strictForms(t *testing.T) []strictCase {
 		{"2 duplicate key, escaped", mintRaw(header, more(payload, `"\u0073ub":"user_2"`)), invalid},
 		{"2 duplicate key below", mintRaw(header, more(payload, `"x":[{"a":1,"a":1}]`)), invalid},
 		{"2 duplicate key in the header", mintRaw(more(header, `"alg":"RS256"`), payload), invalid},
+		{"2 too deep", mintRaw(header, more(payload, `"x":`+strings.Repeat("[", 33)+strings.Repeat("]", 33))), invalid},
+		{"2 too deep to tell", mintRaw(header, more(payload, `"x":`+strings.Repeat("[", 5100)+strings.Repeat("]", 5100))), invalid},
 		{"2 exponent", mint(t, nil, claims{"exp": raw("17e8"), "nbf": 0, "iat": 0}), invalid},
 		{"2 fraction", mint(t, nil, claims{"exp": raw("1700000060.5")}), invalid},
 		{"2 minus zero", mint(t, nil, claims{"iat": raw("-0")}), invalid},

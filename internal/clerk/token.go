@@ -53,6 +53,9 @@ type audience struct {
 // decode takes a token apart. It holds it to the form that Clerk writes:
 // everything that another parser might read differently is an error.
 func decode(raw string) (*token, error) {
+	if len(raw) > maxToken {
+		return nil, errors.New("a token is not that long")
+	}
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
 		return nil, errors.New("a token has three parts")
@@ -240,6 +243,8 @@ func readAsSDK(raw string) sdkReading {
 		texts[i] = bytes.TrimPrefix(text, []byte("\ufeff"))
 	}
 	switch {
+	case tooDeepToTell(texts[0]) || tooDeepToTell(texts[1]):
+		return sdkReads
 	case !json.Valid(texts[0]) || !json.Valid(texts[1]):
 		return sdkCannotRead
 	case string(bytes.TrimSpace(texts[1])) == "null":
@@ -264,4 +269,11 @@ func mayHoldNullToken(cookies string) bool {
 			return true
 		}
 	}
+}
+
+// tooDeepToTell reports whether encoding/json might refuse a text for its depth
+// alone. JavaScript would not; what is in doubt counts as read.
+func tooDeepToTell(text []byte) bool {
+	const depth = 5000 // half of what encoding/json bears
+	return bytes.Count(text, []byte{'['})+bytes.Count(text, []byte{'{'}) > depth
 }

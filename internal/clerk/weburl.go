@@ -7,21 +7,25 @@ import (
 	"github.com/nlnwa/whatwg-url/url"
 )
 
+// Bounds of what is parsed as a URL, in bytes: the parser's time grows with the
+// square of some lengths, and everybody may send a request.
+const (
+	maxAuthority = 512  // a host name has 255 at most (RFC 1035); room for a port and more
+	maxURL       = 2048 // of a referer or of a satellite's page
+)
+
+// webURL is the URL of a request, written as the WHATWG URL Standard writes
+// URLs, because Clerk compares it with what browsers send.
+type webURL struct {
+	base         *url.Url // its origin
+	path, search string   // search begins with "?" unless it is empty
+}
+
 // publicURL is the URL under which the client sees the request (the SDK's
 // clerkUrl): its own path and query, on the first forwarded host and scheme if
-// they make an origin, else on the request's own. It is written as the WHATWG
-// URL Standard writes URLs, because Clerk compares it with what browsers send.
-//
-// The result is nil if the request's own host makes no URL either.
-func publicURL(r *Request) *url.Url {
-	target := r.Path
-	if r.Query != "" {
-		target += "?" + r.Query
-	}
-	own := requestURL(r.Scheme, r.Host, target)
-	if r.ForwardedProto == "" && r.ForwardedHost == "" {
-		return own
-	}
+// they make an origin, else on the request's own. It is nil if that makes none
+// either.
+func publicURL(r *Request) *webURL {
 	scheme, host := r.Scheme, r.Host
 	if r.ForwardedProto != "" {
 		scheme, _, _ = strings.Cut(r.ForwardedProto, ",")
@@ -29,34 +33,77 @@ func publicURL(r *Request) *url.Url {
 	if r.ForwardedHost != "" {
 		host, _, _ = strings.Cut(r.ForwardedHost, ",")
 	}
-	if scheme == "" || host == "" {
-		return own
+	base := parseOrigin(scheme, host)
+	if base == nil {
+		base = parseOrigin(r.Scheme, r.Host)
 	}
-	if own != nil { // as the request's own URL writes them, whatever the scheme
-		target = own.Pathname() + own.Search()
-	}
-	if u := requestURL(scheme, host, target); u != nil {
-		return u
-	}
-	return own
-}
-
-// requestURL is a request target below an origin, nil if there is no such URL.
-func requestURL(scheme, host, target string) *url.Url {
-	base, err := url.Parse(scheme + "://" + host)
-	if err != nil {
+	if base == nil {
 		return nil
 	}
-	if strings.HasPrefix(target, "//") {
-		// Resolved, such a path would choose its own host.
-		target = originOf(base) + target
+	u := &webURL{base: base, path: urlEncode(r.Path, "\"<>`{}#?")}
+	if u.path == "" {
+		u.path = "/"
 	}
-	u, err := base.Parse(target)
+	if r.Query != "" {
+		u.search = "?" + urlEncode(r.Query, "\"<>'#")
+	}
+	return u
+}
+
+func parseOrigin(scheme, host string) *url.Url {
+	if scheme == "" || host == "" || len(scheme)+len(host) > maxAuthority {
+		return nil
+	}
+	u, err := url.Parse(scheme + "://" + host)
 	if err != nil {
 		return nil
 	}
 	return u
 }
+
+// urlEncode percent-encodes what a URL's path or query must not hold as it is:
+// the characters given, controls, spaces, and what is not ASCII. Everything else
+// that the parser would change in a request target is refused before it gets
+// here (dot segments, backslashes), and nothing is put together with the origin
+// in a way that would let a path choose its host.
+func urlEncode(s, special string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || strings.IndexByte(special, c) >= 0 {
+			percentEncode(&b, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// href writes the whole URL.
+func (u *webURL) href() string { return u.prefix() + u.path + u.search }
+
+// hrefWith writes the URL with another query.
+func (u *webURL) hrefWith(p parameters) string {
+	if len(p) == 0 {
+		return u.prefix() + u.path
+	}
+	return u.prefix() + u.path + "?" + p.encode()
+}
+
+// prefix is what comes before the path: the origin, and a user if the host
+// brought one along.
+func (u *webURL) prefix() string {
+	bare := u.base.Clone()
+	bare.SetPathname("")
+	bare.SetSearch("")
+	bare.SetHash("")
+	return strings.TrimSuffix(bare.Href(true), "/")
+}
+
+// parameters reads the query.
+func (u *webURL) parameters() parameters { return parseParameters(u.search) }
+
+// resolve reads a URL of the configuration relative to this one.
+func (u *webURL) resolve(ref string) (*url.Url, error) { return u.base.Parse(ref) }
 
 // noOrigin is the origin of a URL that has none. It equals itself, in the SDK
 // as here.
@@ -77,10 +124,13 @@ type parameters []parameter
 
 type parameter struct{ name, value string }
 
-// queryOf reads a URL's query as URLSearchParams does.
-func queryOf(u *url.Url) parameters {
+// queryOf reads a URL's query.
+func queryOf(u *url.Url) parameters { return parseParameters(u.Search()) }
+
+// parseParameters reads a query as URLSearchParams does.
+func parseParameters(search string) parameters {
 	var out parameters
-	for pair := range strings.SplitSeq(strings.TrimPrefix(u.Search(), "?"), "&") {
+	for pair := range strings.SplitSeq(strings.TrimPrefix(search, "?"), "&") {
 		if pair == "" {
 			continue
 		}
@@ -208,7 +258,6 @@ func brokenLength(s string) int {
 
 // formEncode writes text as application/x-www-form-urlencoded has it.
 func formEncode(b *strings.Builder, s string) {
-	const upperHex = "0123456789ABCDEF"
 	for i := range len(s) {
 		switch c := s[i]; {
 		case isAlphanumeric(c) || c == '*' || c == '-' || c == '.' || c == '_':
@@ -216,9 +265,14 @@ func formEncode(b *strings.Builder, s string) {
 		case c == ' ':
 			b.WriteByte('+')
 		default:
-			b.WriteByte('%')
-			b.WriteByte(upperHex[c>>4])
-			b.WriteByte(upperHex[c&15])
+			percentEncode(b, c)
 		}
 	}
+}
+
+func percentEncode(b *strings.Builder, c byte) {
+	const upperHex = "0123456789ABCDEF"
+	b.WriteByte('%')
+	b.WriteByte(upperHex[c>>4])
+	b.WriteByte(upperHex[c&15])
 }

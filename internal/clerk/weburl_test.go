@@ -1,6 +1,10 @@
 package clerk
 
-import "testing"
+import (
+	"runtime"
+	"strings"
+	"testing"
+)
 
 // The URLs are those that Node.js 20 makes of the same texts.
 func TestPublicURL(t *testing.T) {
@@ -33,7 +37,7 @@ func TestPublicURL(t *testing.T) {
 		r.Path, r.Query = cutTarget(c.target)
 		u := publicURL(r)
 		if c.href == "" {
-			if u == nil || u.Hostname() != "own.example" {
+			if u == nil || u.base.Hostname() != "own.example" {
 				t.Errorf("%s://%s is no origin; got %v, want the request's own", c.scheme, c.host, u)
 			}
 			continue
@@ -42,13 +46,13 @@ func TestPublicURL(t *testing.T) {
 			t.Errorf("%s://%s%s: no URL", c.scheme, c.host, c.target)
 			continue
 		}
-		if got := originOf(u); got != c.origin {
+		if got := originOf(u.base); got != c.origin {
 			t.Errorf("%s://%s%s: origin %s, want %s", c.scheme, c.host, c.target, got, c.origin)
 		}
-		if got := u.Href(false); got != c.href {
+		if got := u.href(); got != c.href {
 			t.Errorf("%s://%s%s: %s, want %s", c.scheme, c.host, c.target, got, c.href)
 		}
-		if got := withQuery(u, queryOf(u).without("zz")); got != c.rewritten {
+		if got := u.hrefWith(u.parameters().without("zz")); got != c.rewritten {
 			t.Errorf("%s://%s%s: rewritten %s, want %s", c.scheme, c.host, c.target, got, c.rewritten)
 		}
 	}
@@ -61,4 +65,41 @@ func cutTarget(target string) (path, query string) {
 		}
 	}
 	return target, ""
+}
+
+// TestLongURLsCostLittle: the parser's work grows with the square of some
+// lengths, which shows in what it allocates. Nobody may make us do it.
+func TestLongURLsCostLittle(t *testing.T) {
+	const size, most = 60_000, 64 << 20
+	in := withHandshake(t, func(s *Settings) {
+		developing(s)
+		s.Issuers, s.ProxyURL = []string{liveIssuer}, "/__clerk"
+		s.OrganizationSync.OrganizationPatterns = []string{"/orgs/:slug", "/:id/:rest*"}
+	})
+	for _, text := range []string{"@", ":", "/", "/a", "%", "%41", "xn--", ".", "a.", "[", "?", "&a", "=", " ", "é"} {
+		long := strings.Repeat(text, size/len(text))
+		for field, put := range map[string]func(*Request){
+			"forwarded host":  func(r *Request) { r.ForwardedHost = long + "a" },
+			"forwarded proto": func(r *Request) { r.ForwardedProto = long },
+			"host":            func(r *Request) { r.Host = long },
+			"path":            func(r *Request) { r.Path = "/" + long },
+			"query":           func(r *Request) { r.Query = long },
+			"redirect URL":    func(r *Request) { r.Query = "__clerk_redirect_url=https://" + long },
+			"referer":         func(r *Request) { r.Referer = "https://" + long },
+			"cookie":          func(r *Request) { r.Cookie += "; " + long },
+		} {
+			for _, cookies := range []string{"", "U=1", "D=d U=1 S=good"} {
+				r := page(t, in, cookies)
+				put(r)
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				authenticate(in, r)
+				in.SignInURL(r, false)
+				runtime.ReadMemStats(&after)
+				if got := after.TotalAlloc - before.TotalAlloc; got > most {
+					t.Errorf("%s of many %q, cookies %q: allocated %d MB", field, text, cookies, got>>20)
+				}
+			}
+		}
+	}
 }
