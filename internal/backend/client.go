@@ -22,6 +22,8 @@ type Client struct {
 
 	mu      sync.Mutex
 	flights map[digest]*flight // one for each call that is under way or waits
+	// handshakes counts those of them that are about nonces.
+	handshakes int
 }
 
 // flight is one call that any number of callers wait for. reply may be read once
@@ -80,7 +82,7 @@ func (c *Client) Cached(call *clerk.Call) (clerk.Reply, bool) {
 }
 
 // Do asks the Backend API, or joins those who ask the same. It returns within the
-// timeout, and a little before the deadline of ctx (20 ms, or a quarter of what is
+// timeout, and a little before the deadline of ctx (100 ms, or a quarter of what is
 // left if that is less). A call that was sent goes on for the others if ctx is
 // cancelled. The body belongs to all who asked and must not be changed.
 //
@@ -146,12 +148,12 @@ func (c *Client) join(wait context.Context, q *question) (*flight, clerk.Reply) 
 		c.counts.count(q.kind, ResultCached)
 		return nil, reply
 	}
-	if reply, open := c.admit(wait); !open {
+	if reply, open := c.admit(wait, q); !open {
 		c.counts.count(q.kind, ResultRejected)
 		return nil, reply
 	}
 	f := &flight{done: make(chan struct{}), abandoned: make(chan struct{}), waiting: 1}
-	c.flights[q.id] = f
+	c.enlist(q, f)
 	// The call is not this caller's alone, but it may be part of its trace.
 	go c.fly(context.WithoutCancel(wait), q, f)
 	return f, clerk.Reply{}
@@ -159,14 +161,36 @@ func (c *Client) join(wait context.Context, q *question) (*flight, clerk.Reply) 
 
 // admit reports whether one more call may get in line, or else what to say. The
 // caller holds mu.
-func (c *Client) admit(wait context.Context) (reply clerk.Reply, open bool) {
+func (c *Client) admit(wait context.Context, q *question) (reply clerk.Reply, open bool) {
 	if wait.Err() != nil {
 		return clerk.Reply{Err: impatience(wait)}, false
 	}
-	if len(c.flights) >= (1+waitingPerCall)*cap(c.slots) {
+	line := (1 + waitingPerCall) * cap(c.slots)
+	crowded := q.kind == clerk.CallHandshake && c.handshakes >= max(1, cap(c.slots)/handshakeShare)
+	if crowded || len(c.flights) >= line {
 		return clerk.Reply{Err: errBusy, RetryAfter: leastRetryAfter}, false
 	}
 	return clerk.Reply{}, true
+}
+
+// handshakeShare is which part of the calls may be about nonces at a time: a
+// quarter. Anybody can send a nonce, and each costs a call, while a refresh takes
+// a token that was good; they must not keep each other out.
+const handshakeShare = 4
+
+// enlist and strike keep the list of flights. The caller holds mu.
+func (c *Client) enlist(q *question, f *flight) {
+	c.flights[q.id] = f
+	if q.kind == clerk.CallHandshake {
+		c.handshakes++
+	}
+}
+
+func (c *Client) strike(q *question) {
+	delete(c.flights, q.id)
+	if q.kind == clerk.CallHandshake {
+		c.handshakes--
+	}
 }
 
 // leave takes one caller away from a flight.
@@ -175,7 +199,7 @@ func (c *Client) leave(q *question, f *flight) {
 	defer c.mu.Unlock()
 	f.waiting--
 	if f.waiting == 0 && !f.sent {
-		delete(c.flights, q.id)
+		c.strike(q)
 		close(f.abandoned)
 		c.counts.count(q.kind, ResultRejected)
 	}
@@ -230,7 +254,7 @@ func (c *Client) ask(ctx context.Context, q *question) (reply clerk.Reply) {
 func (c *Client) arrive(q *question, f *flight, reply clerk.Reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.flights, q.id)
+	c.strike(q)
 	f.reply = reply
 	close(f.done)
 }

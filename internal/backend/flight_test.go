@@ -209,6 +209,25 @@ func TestCallsWaitForTheirTurn(t *testing.T) {
 	})
 }
 
+// TestNoncesKeepNobodyOut: anybody can send one, so that they get a quarter of the
+// calls, and the others the rest.
+func TestNoncesKeepNobodyOut(t *testing.T) {
+	story(t, func(c *backend.Config) { c.MaxConcurrent = 8 }, func(w *world) {
+		w.endpoint.Answer("", backendtest.Hang())
+		var c crowd
+		for i := range 2 {
+			c.join(w.Context(), w, nonce(fmt.Sprint("n", i)))
+		}
+		w.says(nonce("n2"), "0 too many calls are under way retry after 1s")
+		c.join(w.Context(), w, refresh("r"))
+		c.join(w.Context(), w, numbered(1))
+		w.asked(4)
+		w.endpoint.Answer("", backendtest.JSON(200, good))
+		c.got(w, map[string]int{"200": 4})
+		w.says(nonce("n3"), "200") // they come and go
+	})
+}
+
 // TestACallNobodyWaitsForIsNotMade when its turn comes; one who came back is not
 // told to wait for it.
 func TestACallNobodyWaitsForIsNotMade(t *testing.T) {

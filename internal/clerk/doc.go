@@ -109,7 +109,8 @@
 //     belongs to. Where the two readings differ, only what both grant is
 //     granted, and Session.MasksDiffer is set. No token is refused for it.
 //  7. Answers of handshakes and refreshes. A token of another class in them
-//     (token-type-mismatch); Set-Cookie values that are not ASCII text; a refreshed
+//     (token-type-mismatch); Set-Cookie values that are not ASCII text, more than 64 of
+//     them or more than 32 KiB; a refreshed
 //     token whose sub or sid is not that of the token which has expired, or has
 //     none (session-token-expired-refresh-invalid-session-token).
 //     A handshake's answer that is refused for such a reason, or for the form of

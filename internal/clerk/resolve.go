@@ -134,13 +134,22 @@ func (a *attempt) verifyHandshake(p *presented) verification {
 	return verification{reason: reason}
 }
 
+// Bounds of the Set-Cookie values of one answer. Clerk's are about ten, with a
+// session token of at most 4 KiB twice among them; they all become headers.
+const (
+	maxDirectives = 32 << 10 // bytes
+	minDirective  = 512      // bytes for each of them, on average: 64 values
+)
+
 // readDirectives checks the Set-Cookie values of an answer and finds the session
 // token that they set: the value of the last one whose name begins with
 // __session, "" if there is none. They are not ok if they could not be written
 // as headers.
 func readDirectives(directives []string) (cookies []string, session string, ok bool) {
+	size := 0
 	for _, d := range directives {
-		if !visible(d) {
+		size += len(d)
+		if !visible(d) || size > maxDirectives || len(directives) > maxDirectives/minDirective {
 			return nil, "", false
 		}
 		name, value := directive(d)

@@ -52,6 +52,7 @@ func TestHandshakeResult(t *testing.T) {
 		{"no value", []string{"__session"}, "go on", "go on", false},
 		{"no text", []any{"__session=x", 1}, "go on", "go on", false},
 		{"unusable, a line break", []string{session(nil), "a=b\r\nx-user-id: user_root"}, "session-token-missing", "session-token-missing", false},
+		{"unusable, too many", slices.Repeat([]string{"a=b"}, 65), "session-token-missing", "session-token-missing", false},
 		{"unusable, not ASCII", []string{session(nil), "a=é"}, "session-token-missing", "session-token-missing", false},
 		// Entry 7: the SDK signs these in.
 		{"a template's token", []string{"__session=" + mint(t, claims{"cat": "cl_B7d4PD222AAA"}, nil)}, "token-type-mismatch", "token-type-mismatch", false},

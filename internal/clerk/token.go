@@ -256,19 +256,16 @@ func readAsSDK(raw string) sdkReading {
 // mayHoldNullToken reports whether a cookie header could hold a session token
 // whose payload is JSON null, which no token of Clerk's is. A payload that begins
 // with "{" is none, and "ey" or "ew" is how that begins in base64url.
-func mayHoldNullToken(cookies string) bool {
-	for rest := cookies; ; {
-		at := strings.Index(rest, cookieSession)
-		if at < 0 {
-			return false
+func mayHoldNullToken(cookies string) (may bool) {
+	eachCookie(cookies, func(name, value string) {
+		if !strings.HasPrefix(name, cookieSession) {
+			return
 		}
-		rest = rest[at+len(cookieSession):]
-		value, _, _ := strings.Cut(rest, ";")
 		_, payload, found := strings.Cut(value, ".")
-		if strings.Contains(value, "%") || found && !strings.HasPrefix(payload, "ey") && !strings.HasPrefix(payload, "ew") {
-			return true
-		}
-	}
+		may = may || strings.Contains(value, "%") ||
+			found && !strings.HasPrefix(payload, "ey") && !strings.HasPrefix(payload, "ew")
+	})
+	return may
 }
 
 // tooDeepToTell reports whether encoding/json might refuse a text for its depth
