@@ -40,6 +40,14 @@ type Session struct {
 	// verified, when the token was minted; -1 for one that is not enrolled. It is
 	// nil unless there are exactly two sound ages (fva).
 	FactorAges []float64
+	// Actor says that somebody acts for the user, an impersonator or an agent: the
+	// token has act, whatever that is, JSON null included. ActorID is its sub; empty
+	// if act is not an object with a sub that can be a header value. The SDK hands
+	// act out as it is, so that no token is refused for it.
+	Actor   bool
+	ActorID string
+	// Audiences is aud; a token need not have one.
+	Audiences []string
 	// Pending says that the session has tasks to complete (sts pending). The
 	// SDK signs its request in and then treats the user as signed out; so must
 	// the caller.
@@ -83,6 +91,7 @@ func readSession(t *token) (*Session, error) {
 		ExpiresAt: t.exp.time(),
 		NotBefore: t.nbf.time(),
 		IssuedAt:  t.iat.time(),
+		Audiences: t.aud.list,
 		Claims:    t.payload,
 	}
 	if id, ok := strings.CutPrefix(s.UserID, "user_"); !ok || id == "" || !safe(s.UserID) {
@@ -103,6 +112,7 @@ func readSession(t *token) (*Session, error) {
 		return nil, err
 	}
 	s.readEntitlements(parsed, t.claims)
+	s.readActor(t.claims.get("act"))
 	if s.Version == 2 {
 		err = s.readOrganisation2(t.claims, parsed)
 	} else {
@@ -126,6 +136,15 @@ func (s *Session) readEntitlements(features []feature, claims object) {
 		}
 	}
 	s.FactorAges = readAges(claims.get("fva"))
+}
+
+// readActor reads by whom the user is represented. Who cannot be named is there
+// all the same.
+func (s *Session) readActor(act value) {
+	s.Actor = act.kind != kindAbsent
+	if sub := act.members().get("sub").asText(); sub.kind == kindString && safe(sub.text) {
+		s.ActorID = sub.text
+	}
 }
 
 // readAges reads fva.

@@ -68,7 +68,19 @@ func TestSession(t *testing.T) {
 		{"version 3 is read as 1", claims{"v": 3, "o": org}, Session{Version: 1}},
 		{"active", claims{"sts": "active"}, Session{Version: 1}},
 		{"pending", claims{"sts": "pending"}, Session{Version: 1, Pending: true}},
-		{"custom claims", claims{"metadata": claims{"plan": nil}, "act": 1}, Session{Version: 1}},
+		{"custom claims", claims{"metadata": claims{"plan": nil}}, Session{Version: 1}},
+		{"an actor", claims{"act": claims{"sub": "user_9", "iss": "https://dashboard.clerk.com"}}, Session{Version: 1, Actor: true, ActorID: "user_9"}},
+		{"an actor of an actor", claims{"act": claims{"sub": "user_9", "act": claims{"sub": "user_8"}}}, Session{Version: 1, Actor: true, ActorID: "user_9"}},
+		{"an actor without sub", claims{"act": claims{}}, Session{Version: 1, Actor: true}},
+		{"an actor with an empty sub", claims{"act": claims{"sub": ""}}, Session{Version: 1, Actor: true}},
+		{"an actor with a sub of another type", claims{"act": claims{"sub": []string{"user_9"}}}, Session{Version: 1, Actor: true}},
+		{"an actor that can be no header", claims{"act": claims{"sub": "user_9,user_1"}}, Session{Version: 1, Actor: true}},
+		{"an actor by name alone", claims{"act": "user_9"}, Session{Version: 1, Actor: true}},
+		{"an actor in a list", claims{"act": []any{claims{"sub": "user_9"}}}, Session{Version: 1, Actor: true}},
+		{"an actor that is null", claims{"act": nil}, Session{Version: 1, Actor: true}},
+		{"an actor that is false", claims{"act": false}, Session{Version: 1, Actor: true}},
+		{"an audience", claims{"aud": "billing"}, Session{Version: 1, Audiences: []string{"billing"}}},
+		{"audiences", claims{"aud": []string{"billing", "ledger"}}, Session{Version: 1, Audiences: []string{"billing", "ledger"}}},
 	} {
 		in := instance(t, nil)
 		s := byHeader(in, mint(t, nil, c.payload))

@@ -32,9 +32,9 @@ func (a *attempt) template(p *presented) State {
 	return a.signedIn(proof)
 }
 
-// readTemplate reads a user out of a token of a JWT template, and nothing else:
-// every other claim is what the template's author wrote, whatever its name, and
-// proves no session, organisation, role or second factor.
+// readTemplate reads out of a token of a JWT template a user, and for whom the
+// token is. Every other claim is what the template's author wrote, whatever its
+// name, and proves no session, organisation, role, second factor or actor.
 func readTemplate(t *token) (*Session, error) {
 	s := &Session{
 		Version:   1,
@@ -43,6 +43,7 @@ func readTemplate(t *token) (*Session, error) {
 		ExpiresAt: t.exp.time(),
 		NotBefore: t.nbf.time(),
 		IssuedAt:  t.iat.time(),
+		Audiences: t.aud.list,
 		Claims:    t.payload,
 	}
 	if !isID(s.UserID, "user_") {

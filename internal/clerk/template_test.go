@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -78,7 +79,7 @@ func TestTemplate(t *testing.T) {
 // organisation or a role.
 func TestTemplateIsAUserOnly(t *testing.T) {
 	s := typed(tokenWorld(t, nil), TemplateTokens, mintTemplate(t, nil, claims{
-		"sid": "sess_1", "v": 2, "sts": "pending", "fva": []int{0, 0}, "fea": "o:a", "pla": "o:pro", "plan": "pro",
+		"sid": "sess_1", "v": 2, "sts": "pending", "fva": []int{0, 0}, "fea": "o:a", "pla": "o:pro", "plan": "pro", "act": claims{"sub": "user_9"},
 		"o":      claims{"id": "org_1", "slg": "acme", "rol": "admin", "per": "read", "fpm": "1"},
 		"org_id": "org_2", "org_role": "org:admin", "org_slug": "x", "org_permissions": []string{"org:a:b"},
 	}))
@@ -93,7 +94,10 @@ func TestTemplateIsAUserOnly(t *testing.T) {
 	if got.OrgPermissions != nil || got.UserID != "user_1" || got.Issuer != liveIssuer {
 		t.Errorf("%+v", got)
 	}
-	if got.SessionID+got.OrgID+got.OrgSlug+got.OrgRole != "" || got.Pending || got.MasksDiffer {
+	if !slices.Equal(got.Audiences, []string{"billing"}) {
+		t.Errorf("audiences %q", got.Audiences)
+	}
+	if got.SessionID+got.OrgID+got.OrgSlug+got.OrgRole+got.ActorID != "" || got.Pending || got.MasksDiffer || got.Actor {
 		t.Errorf("more than a user: %+v", got)
 	}
 	odd := mintTemplate(t, nil, claims{"o": "text", "fea": 1, "sts": nil, "sid": 1})
