@@ -16,6 +16,12 @@ const (
 	CodePermissionRequired     Code = "permission-required"     // not all of the permissions
 	CodeFeatureRequired        Code = "feature-required"        // not all of the features
 	CodePlanRequired           Code = "plan-required"           // not all of the plans
+	CodeUserMismatch           Code = "user-mismatch"           // the path is another user's
+	CodeScopeRequired          Code = "scope-required"          // not all of the scopes
+	CodeAudienceRequired       Code = "audience-required"       // the token is for none of the audiences
+	CodeActorForbidden         Code = "actor-forbidden"         // somebody acts for the user, or may do so
+	CodeActorRequired          Code = "actor-required"          // nobody who is known acts for the user
+	CodeConditionFailed        Code = "condition-failed"        // anyOf, allOf or not does not hold
 	CodeReverificationRequired Code = "reverification-required" // the user's factors were verified too long ago
 )
 
@@ -43,6 +49,16 @@ type Identity struct {
 	// the token has none, or one that is not two finite numbers of which each is
 	// -1 or not negative.
 	FactorAges []float64
+	// Scopes are what a machine-to-machine token, an API key or an OAuth token may
+	// do; those of other tokens are not looked at.
+	Scopes []string
+	// Audiences is the token's aud.
+	Audiences []string
+	// Actor says that somebody acts for the user (the token's act): an
+	// impersonator or an agent. ActorID is who that is, its sub; empty if there is
+	// none, or if act does not say. An ActorID implies Actor.
+	Actor   bool
+	ActorID string
 	// TokenType is Clerk's name for the type of the token: session_token,
 	// template_token, m2m_token, api_key or oauth_token. Empty counts as
 	// session_token; any other is nobody's.
@@ -73,7 +89,8 @@ func (o Outcome) String() string {
 type Decision struct {
 	Outcome Outcome
 	Code    Code
-	// Line is the line of require that failed, such as "role"; else empty.
+	// Line is the line of require that failed, such as "role" or "anyOf"; else
+	// empty. It is never a line inside a nest.
 	Line string
 	// Detail is a sentence about why it was denied. It holds words of the policy
 	// and nothing of the request.
@@ -86,13 +103,15 @@ type Decision struct {
 
 // Trace collects how a decision was made.
 type Trace struct {
-	// Conditions holds every line of require, in the order of evaluation.
+	// Conditions holds every line of require, in the order of evaluation. A nest
+	// stands before what is in it.
 	Conditions []Condition
 }
 
-// Condition is one line of require with its result.
+// Condition is one line of require with its result. Inside a nest it may fail
+// without the request being denied: what the nest makes of it counts.
 type Condition struct {
-	Line  string `json:"line"`  // org, role, permission, feature, plan or reverification
+	Line  string `json:"line"`  // such as role, anyOf, anyOf[1].role or not.role; groups are counted from 0
 	Want  string `json:"want"`  // what the policy asks for, parameters filled in
 	Got   string `json:"got"`   // what the identity has
 	Holds bool   `json:"holds"` // whether that is enough
@@ -152,12 +171,9 @@ func (id *Identity) isSession() bool { return tokenType(id.TokenType) == TokenSe
 // judge evaluates the lines of require.
 func (r *Route) judge(m Match, id *Identity, tr *Trace) Decision {
 	decision := Decision{Outcome: Passed}
-	for _, q := range r.require {
-		code := q.line.check(m, id)
-		if tr != nil {
-			want, got := q.line.describe(m, id)
-			tr.Conditions = append(tr.Conditions, Condition{q.name, want, got, code == CodeNone, code})
-		}
+	for i := range r.require {
+		q := &r.require[i]
+		code := q.check(m, id, tr, "")
 		if code == CodeNone || decision.Outcome != Passed {
 			continue
 		}

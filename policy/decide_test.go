@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -19,8 +18,8 @@ func decide(t *testing.T, fields, raw, name string) (Decision, *Trace) {
 	if traced := Decide(m, who(name), tr); traced != d {
 		t.Errorf("%s for %s: %+v, with a trace %+v", fields, name, d, traced)
 	}
-	if m.Route.Access == AccessAuthenticated && d.Code != CodeUnauthenticated && len(tr.Conditions) != len(m.Route.require) {
-		t.Errorf("%s for %s: the trace has %d conditions of %d", fields, name, len(tr.Conditions), len(m.Route.require))
+	if m.Route.Access == AccessAuthenticated && d.Code != CodeUnauthenticated && len(tr.Conditions) != count(m.Route.require) {
+		t.Errorf("%s for %s: the trace has %d conditions of %d", fields, name, len(tr.Conditions), count(m.Route.require))
 	}
 	for _, c := range tr.Conditions {
 		if c.Holds != (c.Code == CodeNone) || c.Want == "" || c.Got == "" {
@@ -28,6 +27,19 @@ func decide(t *testing.T, fields, raw, name string) (Decision, *Trace) {
 		}
 	}
 	return d, tr
+}
+
+// count is how many lines there are, with those in nests.
+func count(lines group) int {
+	n := len(lines)
+	for _, q := range lines {
+		if q.nest != nil {
+			for _, g := range q.nest.groups {
+				n += count(g)
+			}
+		}
+	}
+	return n
 }
 
 func TestDecide(t *testing.T) {
@@ -143,17 +155,23 @@ func TestDecide(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for name := range strings.FieldsSeq(tt.people) {
-			d, _ := decide(t, tt.fields, "/orgs/acme/x", name)
-			got := strings.TrimSpace(string(d.Code) + " " + d.Line)
-			if d.Outcome == Passed {
-				got = strings.TrimSpace(pass + " " + got)
-			} else if d.Detail == "" {
-				t.Errorf("%s for %s: no detail", tt.fields, name)
-			}
-			if got != tt.want {
-				t.Errorf("%s for %s: %s, want %s", tt.fields, name, got, tt.want)
-			}
+			decides(t, tt.fields, "/orgs/acme/x", name, tt.want)
 		}
+	}
+}
+
+// decides wants "pass", or a code and the line that it comes from.
+func decides(t *testing.T, fields, raw, name, want string) {
+	t.Helper()
+	d, _ := decide(t, fields, raw, name)
+	got := strings.TrimSpace(string(d.Code) + " " + d.Line)
+	if d.Outcome == Passed {
+		got = strings.TrimSpace("pass " + got)
+	} else if d.Detail == "" {
+		t.Errorf("%s for %s: no detail", fields, name)
+	}
+	if got != want {
+		t.Errorf("%s for %s: %s, want %s", fields, name, got, want)
 	}
 }
 
@@ -173,14 +191,20 @@ func TestEmptyEqualsNothing(t *testing.T) {
 	id := &Identity{UserID: "user_1", OrgID: "org_1"}         // no slug, no role
 	id.OrgFeatures, id.UserPlans = []string{""}, []string{""} // of a claim like "o:"
 	id.FactorAges = []float64{0, 0}
+	id.Scopes, id.Audiences = []string{""}, []string{""}
 	for _, l := range []line{
 		oneOrg{{param: "org"}}, oneOrg{{value: ""}}, oneOrg{}, oneRole{""}, oneRole{},
+		sameUser{}, sameUser{"org"}, allScopes{}, allScopes{""}, oneAudience{}, oneAudience{""}, anyActor{},
 		allFeatures{}, allFeatures{entitlements{{}}}, allPlans{}, allPlans{entitlements{{scope: scopeUser}}},
 		&freshFactors{}, &freshFactors{Reverification{Preset: "loose"}}, &freshFactors{Reverification{Level: "any", AfterMinutes: 9}},
 	} {
 		if l.check(Match{Route: &Route{}}, id) == CodeNone {
 			t.Errorf("%T %q holds", l, l)
 		}
+	}
+	key := &Identity{TokenType: "api_key", OrgID: "org_1", Scopes: []string{""}}
+	if (allScopes{}).check(Match{}, key) == CodeNone || (allScopes{""}).check(Match{}, key) == CodeNone || (sameUser{}).check(Match{}, key) == CodeNone {
+		t.Error("a key holds what nobody asked for")
 	}
 	id.OrgRole = "org:org:"
 	if (oneRole{""}).check(Match{}, id) == CodeNone {
@@ -258,16 +282,12 @@ func TestTrace(t *testing.T) {
 	}
 
 	d, tr := decide(t, "require: {org: any, role: admin, permission: org:a:b}", "/orgs/x", "personal")
-	var lines []string
-	for _, c := range tr.Conditions {
-		lines = append(lines, fmt.Sprintf("%s %s: %s (%s)", c.Line, c.Want, c.Got, c.Code))
-	}
 	wantLines := []string{
 		"org any: no active organisation (org-required)",
 		"role org:admin: no active organisation (org-required)",
 		"permission org:a:b: no active organisation (org-required)",
 	}
-	if diff := cmp.Diff(wantLines, lines); diff != "" {
+	if diff := cmp.Diff(wantLines, shown(tr)); diff != "" {
 		t.Errorf("conditions (-want +got):\n%s", diff)
 	}
 	if d.Detail != "an active organisation is required" {
@@ -286,6 +306,13 @@ func TestDetails(t *testing.T) {
 		"require: {feature: [org:a, b]}":                            "the feature org:a and b is required",
 		"require: {plan: user:gold}":                                "the plan user:gold is required",
 		"require: {reverification: strict}":                         "the user must verify their factors again",
+		"require: {user: '{org}'}":                                  "the user must be the one that the path names",
+		"require: {scope: [read, write]}":                           "the scope read and write is required",
+		"require: {audience: [billing, ledger]}":                    "a token for billing or ledger is required",
+		"require: {actor: required}":                                "somebody must act for the user",
+		"require: {anyOf: [{role: x}]}":                             "one of several conditions must hold",
+		"require: {allOf: [{org: none}]}":                           "several conditions must hold",
+		"require: {not: {org: any}}":                                "a condition must not hold",
 		"webhook: {secret: c2VjcmV0}":                               "the route is for signed webhooks",
 		"tokens: m2m":                                               "the route is for callers with a token that it accepts",
 	} {
@@ -303,6 +330,14 @@ func TestDecideDoesNotAllocate(t *testing.T) {
     methods: [GET, POST]
     require: {org: "{org}", role: [org:billing, admin], permission: org:invoices:manage, feature: [a, org:a], plan: user:b, reverification: strict}
   - {name: machines, path: /machines, tokens: [m2m, apiKey]}
+  - name: nests
+    path: /users/{user}
+    tokens: [session, oauth]
+    require:
+      anyOf: [{user: "{user}", scope: read}, {allOf: [{role: owner}, {plan: gold}]}, {not: {anyOf: [{scope: write}, {audience: [a, billing]}]}}]
+      not: {user: "{user}"}
+      actor: forbidden
+      reverification: lax
   - {name: webhook, path: /webhook, webhook: {secret: "${WEBHOOK_SECRET}"}}
 `)
 	admin := who("admin")
@@ -315,6 +350,7 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 		want Outcome
 	}{
 		{"/orgs/acme/invoices/7", admin, Passed}, {"/orgs/acme/invoices/7", &stale, Denied}, {"/orgs/acme/invoices/7", who("customer"), Denied},
+		{"/users/user_2", admin, Passed}, {"/users/user_1", admin, Denied}, {"/users/user_2", who("oauth"), Denied},
 		{"/machines", who("machine"), Passed}, {"/machines", who("orgkey"), Passed}, {"/machines", admin, Denied},
 		{"/webhook", who("webhook"), Passed}, {"/webhook", admin, Denied},
 	}

@@ -64,6 +64,11 @@
 //	  - name: jobs
 //	    path: /jobs/**
 //	    tokens: [session, m2m]
+//	  - name: profile
+//	    path: /users/{user}/**
+//	    require:
+//	      anyOf: [{user: "{user}"}, {org: support, not: {role: org:guest}}]
+//	      actor: forbidden
 //	  - name: everything else
 //	    path: /**
 //
@@ -93,6 +98,9 @@
 //	require  = org?: any | none | orgs | [orgs…], role?: role | [role…],
 //	           permission?: permission | [permission…],
 //	           feature?: held | [held…], plan?: held | [held…],
+//	           user?: "{parameter}", scope?: text | [text…], audience?: text | [text…],
+//	           actor?: forbidden | required,
+//	           anyOf?: [require…], allOf?: [require…], not?: require,
 //	           reverification?: strict_mfa | strict | moderate | lax
 //	             | {level: first_factor | second_factor | multi_factor, afterMinutes: number}
 //	held     = name | "org:" name | "user:" name
@@ -115,14 +123,22 @@
 // includes HEAD. With case: agree, comparing as written, with ASCII letters
 // folded and with Unicode letters folded must find the same route.
 //
-// All lines of require must hold. They mean what has() of Clerk's SDK means by
-// them: for a role both sides get one "org:" prefix, for a permission only the
-// asked side, and then they are compared exactly; a feature or a plan is looked
-// for in the list of its scope; reverification compares the ages of the user's
-// factors. Like has(), these lines hold for sessions only. org compares with the
-// id and the slug of the active organisation. If several lines fail, the code is
-// that of the first in the order org, role, permission, feature, plan,
-// reverification.
+// All lines of require must hold. role, permission, feature, plan and
+// reverification mean what has() of Clerk's SDK means by them: for a role both
+// sides get one "org:" prefix, for a permission only the asked side, and then
+// they are compared exactly; a feature or a plan is looked for in the list of
+// its scope; reverification compares the ages of the user's factors. Like has(),
+// they hold for sessions only. org compares with the id and the slug of the
+// active organisation, user with the id of the user. If several lines fail, the
+// code is that of the first in the order org, role, permission, feature, plan,
+// user, scope, audience, actor, anyOf, allOf, not, reverification.
+//
+// anyOf, allOf and not are at most 16 deep, and have one code for all that may
+// be in them, condition-failed: a reverification in one decides like any other
+// line, and is not asked for. not is the plain negation of its lines together, so
+// that it holds for who lacks what they need. scope never holds for a session or
+// a token of a JWT template. The actor is act of the token; one who is there and
+// not known, and the silence of a JWT template about it, meet neither word.
 //
 // A token of a type that is not in tokens, which are sessions if nothing else is
 // said, is nobody's.

@@ -11,8 +11,9 @@ import (
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
 )
 
-// maxDepth bounds nesting; the language needs five levels.
-const maxDepth = 32
+// maxDepth bounds nesting, of the text as such. The language needs five levels
+// and two for each nest of require; one nest more is read, to be refused in words.
+const maxDepth = 5 + 2*(maxNests+1)
 
 // parse returns the root mapping, or nil after reporting why there is none.
 func (l *loader) parse(src []byte) *yaml.Node {

@@ -27,6 +27,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add([]byte("routes: [{name: ${NOPE}, path: '/${NOPE}'}]\nversion: 1"), true)
 	f.Add([]byte("version: 1\n"+clerkSection+"routes: [{name: a, path: /a, tokens: [m2m, apiKey, template, oauth]}, {name: b, path: /**, webhook: {secret: c2VjcmV0}}]\n"), false)
+	f.Add([]byte("version: 1\nroutes: [{name: a, path: '/{u}', tokens: [session, oauth], require: {anyOf: [{user: '{u}', scope: [a, b]}, {not: {allOf: [{audience: x}]}}], actor: forbidden}}]\n"), true)
 	f.Add([]byte("clerk: [{secretKey: 'sk_live_a', machineSecretKey: \"ak_b\"\n"), false)
 	f.Fuzz(func(t *testing.T, src []byte, allowUnset bool) {
 		p, problems := Load("policy.yaml", src, Options{Env: environ, AllowUnset: allowUnset})

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"testing"
 
@@ -104,11 +103,7 @@ func TestTraceOfHas(t *testing.T) {
 	}
 	for name, want := range tests {
 		_, tr := decide(t, "tokens: [session, apiKey], "+fields, "/orgs/acme", name)
-		var got []string
-		for _, c := range tr.Conditions {
-			got = append(got, fmt.Sprintf("%s %s: %s (%s)", c.Line, c.Want, c.Got, c.Code))
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, shown(tr)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

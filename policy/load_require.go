@@ -6,92 +6,98 @@ import (
 	"strings"
 )
 
-// require reads the lines of require, in the order in which they are evaluated.
+// lineReader reads the lines of one route's require.
+type lineReader struct {
+	*loader
+	route *Route
+	paths []patternAt
+}
+
+// require reads what a route requires.
 func (l *loader) require(r *Route, o *object, paths []patternAt) {
-	l.requireOrg(r, o, paths)
+	reader := &lineReader{l, r, paths}
+	r.require = reader.lines(o, 0)
+	reader.unguarded(r.require, false)
+}
+
+// lines reads the lines of require, or of one group of a nest, in the order in
+// which they are evaluated. depth is how many nests they are in.
+func (l *lineReader) lines(o *object, depth int) group {
+	lines := slices.Concat(l.organisation(o), l.entitled(o), l.caller(o), l.nests(o, depth))
+	// Last: what a client is asked to do about it must be enough.
+	if n, there := o.fields["reverification"]; there {
+		lines = append(lines, o.line("reverification", &freshFactors{l.reverification(n)},
+			"the user must verify their factors again"))
+	}
+	l.contradiction(lines)
+	l.neverHold(lines)
+	return lines
+}
+
+// line makes a requirement of what was read below a key.
+func (o *object) line(key string, what line, detail string) requirement {
+	return requirement{name: key, line: what, detail: detail, pos: place(o.fields[key])}
+}
+
+// organisation reads org, role and permission.
+func (l *lineReader) organisation(o *object) (lines group) {
+	lines = l.org(o)
 	if items := o.oneOrMore("role"); items != nil {
 		roles := l.names(items, "role", parseRole)
-		r.require = append(r.require, requirement{"role", oneRole(roles),
-			"the role " + alternatives(withPrefix(roles), " or ") + " is required"})
+		lines = append(lines, o.line("role", oneRole(roles),
+			"the role "+alternatives(withPrefix(roles), " or ")+" is required"))
 	}
 	if items := o.oneOrMore("permission"); items != nil {
 		permissions := withPrefix(l.names(items, "permission", parsePermission))
-		r.require = append(r.require, requirement{"permission", allPermissions(permissions),
-			"the permission " + alternatives(permissions, " and ") + " is required"})
+		lines = append(lines, o.line("permission", allPermissions(permissions),
+			"the permission "+alternatives(permissions, " and ")+" is required"))
 	}
+	return lines
+}
+
+// entitled reads feature and plan.
+func (l *lineReader) entitled(o *object) (lines group) {
 	if items := o.oneOrMore("feature"); items != nil {
 		features := l.entitlements(items, "feature")
-		r.require = append(r.require, requirement{"feature", allFeatures{features},
-			"the feature " + alternatives(features.names(), " and ") + " is required"})
+		lines = append(lines, o.line("feature", allFeatures{features},
+			"the feature "+alternatives(features.names(), " and ")+" is required"))
 	}
 	if items := o.oneOrMore("plan"); items != nil {
 		plans := l.entitlements(items, "plan")
-		r.require = append(r.require, requirement{"plan", allPlans{plans},
-			"the plan " + alternatives(plans.names(), " and ") + " is required"})
+		lines = append(lines, o.line("plan", allPlans{plans},
+			"the plan "+alternatives(plans.names(), " and ")+" is required"))
 	}
-	// Last: what a client is asked to do about it must be enough.
-	if n, there := o.fields["reverification"]; there {
-		r.require = append(r.require, requirement{"reverification", &freshFactors{l.reverification(n)},
-			"the user must verify their factors again"})
-	}
-	l.contradiction(r, o)
+	return lines
 }
 
-// contradiction warns of lines that cannot hold together.
-func (l *loader) contradiction(r *Route, o *object) {
-	if len(r.require) == 0 {
-		return
-	}
-	if _, none := r.require[0].line.(noOrg); !none {
-		return
-	}
-	_, role := o.fields["role"]
-	_, permission := o.fields["permission"]
-	if role || permission {
-		l.warn(place(o.fields["org"]), "nobody can pass: role and permission need an active organisation, and org: none forbids one",
-			"split the route, or drop one of the lines")
-	}
-}
-
-// requireOrg reads the line org.
-func (l *loader) requireOrg(r *Route, o *object, paths []patternAt) {
+// org reads the line org.
+func (l *lineReader) org(o *object) group {
 	items := o.oneOrMore("org")
-	if len(items) == 1 && items[0].Value == "any" {
-		r.require = append(r.require, requirement{"org", anyOrg{}, ""})
-		return
-	}
-	if len(items) == 1 && items[0].Value == "none" {
-		r.require = append(r.require, requirement{"org", noOrg{}, "no organisation may be active"})
-		return
+	switch {
+	case items == nil:
+		return nil
+	case len(items) == 1 && items[0].Value == "any":
+		return group{o.line("org", anyOrg{}, "")}
+	case len(items) == 1 && items[0].Value == "none":
+		return group{o.line("org", noOrg{}, "no organisation may be active")}
 	}
 	var names oneOrg
 	for _, t := range items {
-		if name, ok := l.orgName(t, paths); ok {
+		if name, ok := l.orgName(t); ok {
 			names = append(names, name)
-			if name.param != "" {
-				r.params = append(r.params, name.param)
-			}
 		}
 	}
-	if items != nil {
-		r.require = append(r.require, requirement{"org", names, "another organisation must be active"})
-	}
+	return group{o.line("org", names, "another organisation must be active")}
 }
 
 // orgName reads an id, a slug or a parameter.
-func (l *loader) orgName(t scalar, paths []patternAt) (orgName, bool) {
-	if t.Unset {
-		return orgName{value: t.Value}, true
-	}
-	if strings.ContainsAny(t.Value, "{}:") {
-		name, ok := paramName(t.Value)
-		if !ok || t.Value[0] == ':' {
-			l.fail(t.Pos, fmt.Sprintf("%s is not a parameter", brief(t.raw)), `a parameter of the path is written "{name}", in quotes`)
-			return orgName{}, false
-		}
-		return orgName{param: name}, l.bound(t, name, paths)
-	}
+func (l *lineReader) orgName(t scalar) (orgName, bool) {
 	switch {
+	case t.Unset:
+		return orgName{value: t.Value}, true
+	case strings.ContainsAny(t.Value, "{}:"):
+		name, ok := l.parameter(t)
+		return orgName{param: name}, ok
 	case t.Value == "any" || t.Value == "none":
 		l.fail(t.Pos, t.Value+" stands alone, not in a list with others", "write org: "+t.Value)
 	case t.Value == "*":
@@ -102,6 +108,21 @@ func (l *loader) orgName(t scalar, paths []patternAt) (orgName, bool) {
 		return orgName{value: t.Value}, true
 	}
 	return orgName{}, false
+}
+
+// parameter reads "{name}", and notes that the route uses that parameter.
+func (l *lineReader) parameter(t scalar) (name string, ok bool) {
+	name, ok = paramName(t.Value)
+	switch {
+	case !ok || t.Value[0] == ':':
+		l.fail(t.Pos, fmt.Sprintf("%s is not a parameter", brief(t.raw)), `a parameter of the path is written "{name}", in quotes`)
+		return "", false
+	case !l.bound(t, name, l.paths):
+		return "", false
+	case !slices.Contains(l.route.params, name):
+		l.route.params = append(l.route.params, name)
+	}
+	return name, true
 }
 
 // bound checks that every path of the route has a parameter.

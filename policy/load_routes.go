@@ -58,7 +58,6 @@ func (l *loader) route(o *object, names map[string]Pos) *Route {
 				"only access: authenticated, the default, has requirements")
 		}
 		l.require(r, require, paths)
-		l.neverHold(r, require)
 	}
 	return r
 }

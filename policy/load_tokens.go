@@ -31,24 +31,6 @@ func (l *loader) acceptedTokens(r *Route, o *object, bare bool) {
 	}
 }
 
-// neverHold warns of lines of require that no token of the route's types meets.
-func (l *loader) neverHold(r *Route, o *object) {
-	if r.Tokens.Has(TokenSession) {
-		return
-	}
-	for _, q := range r.require {
-		_, none := q.line.(noOrg)
-		switch {
-		case q.name != "org":
-			l.warn(place(o.fields[q.name]), q.name+" can never hold: it is for sessions, and the route's tokens are none",
-				"add session to tokens, or drop the line")
-		case !none && !r.Tokens.Has(TokenAPIKey):
-			l.warn(place(o.fields[q.name]), "org can never hold: only sessions and API keys have an organisation, and the route's tokens are neither",
-				"add session or apiKey to tokens, or drop the line")
-		}
-	}
-}
-
 // tokenRules checks that the Clerk instances, which must be sound for that, can
 // verify what the routes accept.
 func (l *loader) tokenRules(p *Policy) {

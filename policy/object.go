@@ -23,6 +23,9 @@ const (
 	inWebhook
 	inRequire
 	inReverification
+	inAnyOf
+	inAllOf
+	inNot
 	sections // how many there are
 )
 
@@ -52,8 +55,20 @@ func (s section) describe() (name string, keys []string) {
 		return "webhook", []string{"secret"}
 	case inReverification:
 		return "reverification", []string{"level", "afterMinutes"}
+	case inAnyOf:
+		return "an item of anyOf", lineNames()
+	case inAllOf:
+		return "an item of allOf", lineNames()
+	case inNot:
+		return "not", lineNames()
 	}
-	return "require", []string{"org", "role", "permission", "feature", "plan", "reverification"}
+	return "require", lineNames()
+}
+
+// lineNames are the keys of require, and of every nest in it.
+func lineNames() []string {
+	return []string{"org", "role", "permission", "feature", "plan", "user", "scope", "audience", "actor",
+		"anyOf", "allOf", "not", "reverification"}
 }
 
 // object is a mapping with the keys that its section knows.

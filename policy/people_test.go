@@ -30,6 +30,11 @@ func who(name string) *Identity {
 		id.FactorAges = []float64{100, 100}
 	case "template", "oauth", "userkey", "machine", "orgkey", "bogus":
 		return machine(name)
+	case "impersonated":
+		id.Actor, id.ActorID = true, "user_admin"
+		id.Scopes, id.Audiences = []string{"read", "write"}, []string{"billing", "ledger"}
+	case "possessed": // by somebody who cannot be named
+		id.Actor = true
 	case "webhook":
 		return &Identity{Webhook: true}
 	case "remnant": // without an active organisation
@@ -47,6 +52,7 @@ func machine(name string) *Identity {
 	id.OrgID, id.OrgSlug = "", ""
 	id.FactorAges = []float64{0, 0}
 	id.OrgFeatures, id.OrgPlans = []string{"reports"}, []string{"gold"}
+	id.Scopes, id.Audiences = []string{"read", "write"}, []string{"billing", "ledger"}
 	switch name {
 	case "template":
 		id.TokenType = "template_token"

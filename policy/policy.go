@@ -232,6 +232,6 @@ type Route struct {
 	patterns []*pattern
 	methods  []string
 	context  map[string]string
-	require  []requirement
+	require  group
 	params   []string // the names that require uses
 }

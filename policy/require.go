@@ -5,14 +5,35 @@ import (
 	"strings"
 )
 
-// requirement is one line of require.
+// requirement is one line of require, or of a nest: it has either a line or a
+// nest. The zero requirement does not hold.
 type requirement struct {
 	name   string
 	line   line
+	nest   *nest
 	detail string // for a client, if the line's own code is the reason
+	pos    Pos    // of what is required
 }
 
-// line is what a requirement checks.
+// check returns CodeNone if the requirement holds, else why it does not. With a
+// trace, in which above stands before its name, it records itself and what is in
+// it, and comes to the same.
+func (q *requirement) check(m Match, id *Identity, tr *Trace, above string) Code {
+	switch {
+	case q.nest != nil:
+		return q.nest.check(m, id, tr, above)
+	case q.line == nil:
+		return CodeConditionFailed
+	}
+	code := q.line.check(m, id)
+	if tr != nil {
+		want, got := q.line.describe(m, id)
+		tr.Conditions = append(tr.Conditions, Condition{above + q.name, want, got, code == CodeNone, code})
+	}
+	return code
+}
+
+// line is what a requirement without a nest checks.
 type line interface {
 	// check returns CodeNone if the line holds, else why it does not.
 	check(Match, *Identity) Code
@@ -20,7 +41,7 @@ type line interface {
 	describe(Match, *Identity) (want, got string)
 }
 
-func (q requirement) explain(code Code) string {
+func (q *requirement) explain(code Code) string {
 	if code == CodeOrgRequired {
 		return "an active organisation is required"
 	}
