@@ -18,8 +18,8 @@ func identityOf(state *clerk.State) *policy.Identity {
 		return sessionIdentity(s)
 	case state.TokenType == clerk.TypeTemplate && s != nil:
 		// What a template writes into its tokens is the template's affair: only
-		// the user is Clerk's word.
-		return &policy.Identity{TokenType: clerk.TypeTemplate, UserID: s.UserID}
+		// the user is Clerk's word, and the audience is checked.
+		return &policy.Identity{TokenType: clerk.TypeTemplate, UserID: s.UserID, Audiences: s.Audiences}
 	case m != nil:
 		return machineIdentity(state.TokenType, m)
 	}
@@ -40,13 +40,16 @@ func sessionIdentity(s *clerk.Session) *policy.Identity {
 		OrgPlans:       s.OrgPlans,
 		UserPlans:      s.UserPlans,
 		FactorAges:     s.FactorAges,
+		Audiences:      s.Audiences,
+		Actor:          s.Actor,
+		ActorID:        s.ActorID,
 	}
 }
 
 // machineIdentity gives each type of token what it can speak for, and nothing
 // else: a machine is never a user.
 func machineIdentity(tokenType string, m *clerk.Machine) *policy.Identity {
-	id := &policy.Identity{TokenType: tokenType}
+	id := &policy.Identity{TokenType: tokenType, Scopes: m.Scopes, Audiences: m.Audiences, Actor: m.ActorID != "", ActorID: m.ActorID}
 	named := false
 	switch tokenType {
 	case clerk.TypeM2M:

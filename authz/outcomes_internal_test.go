@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clerkgate/clerkgate/internal/clerk"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -30,6 +31,8 @@ func TestEveryCodeHasItsAnswer(t *testing.T) {
 			string(policy.CodeNoRoute), string(policy.CodeAccessDenied), string(policy.CodeOrgRequired), string(policy.CodeOrgForbidden),
 			string(policy.CodeOrgMismatch), string(policy.CodeRoleRequired), string(policy.CodePermissionRequired),
 			string(policy.CodeFeatureRequired), string(policy.CodePlanRequired), string(policy.CodeReverificationRequired),
+			string(policy.CodeUserMismatch), string(policy.CodeScopeRequired), string(policy.CodeAudienceRequired),
+			string(policy.CodeActorForbidden), string(policy.CodeActorRequired), string(policy.CodeConditionFailed),
 		}, 403, ""},
 		{TooLarge, []string{CodeWebhookBodyTooLarge}, 413, ""},
 		{Unavailable, []string{CodeKeysUnavailable, CodeBackendUnavailable, CodePolicyNotLoaded, CodeWebhookBodyNotSent}, 503, "retry-after"},
@@ -197,5 +200,50 @@ func TestEntitlementsArriveAtThePolicy(t *testing.T) {
 	got := slices.Concat(id.OrgFeatures, id.UserFeatures, id.OrgPlans, id.UserPlans)
 	if diff := cmp.Diff([]string{"of", "uf", "op", "up"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestCallerArrivesAtThePolicy: each type of token with what it can say.
+func TestCallerArrivesAtThePolicy(t *testing.T) {
+	session := &clerk.Session{UserID: "user_1", Audiences: []string{"a"}, Actor: true, ActorID: "user_2"}
+	machine := &clerk.Machine{UserID: "user_1", Scopes: []string{"read"}, Audiences: []string{"a"}, ActorID: "user_2"}
+	for tokenType, want := range map[string]policy.Identity{
+		clerk.TypeSession:  {UserID: "user_1", Audiences: []string{"a"}, Actor: true, ActorID: "user_2"},
+		clerk.TypeTemplate: {UserID: "user_1", Audiences: []string{"a"}},
+		clerk.TypeOAuth:    {UserID: "user_1", Audiences: []string{"a"}, Scopes: []string{"read"}, Actor: true, ActorID: "user_2"},
+		clerk.TypeAPIKey:   {UserID: "user_1", Audiences: []string{"a"}, Scopes: []string{"read"}, Actor: true, ActorID: "user_2"},
+	} {
+		state := clerk.State{SignedIn: true, TokenType: tokenType, Machine: machine}
+		if tokenType == clerk.TypeSession || tokenType == clerk.TypeTemplate {
+			state.Session, state.Machine = session, nil
+		}
+		want.TokenType = tokenType
+		if diff := cmp.Diff(&want, identityOf(&state)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tokenType, diff)
+		}
+	}
+	silent := clerk.State{SignedIn: true, TokenType: clerk.TypeM2M, Machine: &clerk.Machine{MachineID: "mch_1"}}
+	if id := identityOf(&silent); id.Actor || id.ActorID != "" {
+		t.Errorf("an actor of nobody: %+v", id)
+	}
+	unnamed := clerk.State{SignedIn: true, TokenType: clerk.TypeSession, Session: &clerk.Session{UserID: "user_1", Actor: true}}
+	if id := identityOf(&unnamed); !id.Actor {
+		t.Errorf("no actor: %+v", id)
+	}
+}
+
+// TestImpersonationThroughThePipeline: who is represented by somebody else does
+// not get past a route that forbids it.
+func TestImpersonationThroughThePipeline(t *testing.T) {
+	state := signedInAs("user_1")
+	if a := newStage(t, "", ", require: {actor: forbidden}", saying(state)).get(); !a.Allow {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	state.Session.Actor = true
+	for require, code := range map[string]string{"actor: forbidden": "actor-forbidden", "anyOf: [{actor: required}]": "condition-failed"} {
+		a := newStage(t, "", ", require: {"+require+"}", saying(state)).get()
+		if got := field(a.Metadata, "reason"); a.Status != 403 || got != code {
+			t.Errorf("%s: %d %s", require, a.Status, got)
+		}
 	}
 }

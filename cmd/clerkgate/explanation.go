@@ -90,16 +90,8 @@ func (e *explanation) writeText(w io.Writer) error {
 	}
 	e.writeRoute(&b)
 	e.writeCaller(&b)
-	for _, c := range e.Conditions {
-		mark := "ok  "
-		if !c.Holds {
-			mark = "FAIL"
-		}
-		fmt.Fprintf(&b, "  %s  %-11s want %s, got %s", mark, c.Line, orNothing(c.Want), orNothing(c.Got))
-		if !c.Holds {
-			fmt.Fprintf(&b, "  (%s)", c.Code)
-		}
-		b.WriteByte('\n')
+	for i := range e.Conditions {
+		writeCondition(&b, &e.Conditions[i])
 	}
 	if e.Outcome == "pass" {
 		for _, name := range slices.Sorted(maps.Keys(e.Headers.Set)) {
@@ -114,6 +106,23 @@ func (e *explanation) writeText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeCondition prints one line of require. One inside a nest is indented; that
+// it does not hold is no failure by itself.
+func writeCondition(b *strings.Builder, c *policy.Condition) {
+	mark, depth := "ok  ", strings.Count(c.Line, ".")
+	switch {
+	case !c.Holds && depth > 0:
+		mark = "no  "
+	case !c.Holds:
+		mark = "FAIL"
+	}
+	fmt.Fprintf(b, "  %s%s  %-11s want %s, got %s", strings.Repeat("  ", depth), mark, c.Line, orNothing(c.Want), orNothing(c.Got))
+	if !c.Holds {
+		fmt.Fprintf(b, "  (%s)", c.Code)
+	}
+	b.WriteByte('\n')
 }
 
 func (e *explanation) writeRoute(b *strings.Builder) {
