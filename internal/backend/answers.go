@@ -26,6 +26,9 @@ const (
 type answers struct {
 	now                func() time.Time
 	positive, negative shelf
+	// familiar holds the tokens that were found good, also when their answers
+	// are too old to be used.
+	familiar *lru.Cache[digest, struct{}]
 }
 
 // shelf keeps answers of one sort.
@@ -40,7 +43,9 @@ type answer struct {
 }
 
 func newAnswers(c *Config) *answers {
+	familiar, _ := lru.New[digest, struct{}](maxPositive) // fails only for a size that is not positive
 	return &answers{
+		familiar: familiar,
 		now:      c.Now,
 		positive: newShelf(maxPositive, c.PositiveTTL),
 		negative: newShelf(maxNegative, c.NegativeTTL),
@@ -85,9 +90,11 @@ func (a *answers) put(q *question, asked time.Time, reply clerk.Reply) {
 	case reply.Status == http.StatusOK && isJSONObject(reply):
 		a.positive.entries.Add(q.id, entry)
 		a.negative.entries.Remove(q.id)
+		a.familiar.Add(q.id, struct{}{})
 	case reply.Status == http.StatusNotFound, reply.Status == http.StatusBadRequest:
 		a.negative.entries.Add(q.id, entry)
 		a.positive.entries.Remove(q.id)
+		a.familiar.Remove(q.id)
 	}
 }
 

@@ -1,7 +1,6 @@
 package backend_test
 
 import (
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -120,24 +119,6 @@ func TestAnOutageMakesNothingLive(t *testing.T) {
 		w.later(30 * time.Second)
 		w.says(apiKey("ak_1"), "500")
 		w.remembers(apiKey("ak_1"), "")
-	})
-}
-
-// TestAFloodOfBadTokensPushesOutNoGoodOne, and takes no memory for long.
-func TestAFloodOfBadTokensPushesOutNoGoodOne(t *testing.T) {
-	story(t, nil, func(w *world) {
-		w.endpoint.Answer(keysPath, backendtest.JSON(200, good))
-		w.says(apiKey("ak_1"), "200")
-		w.endpoint.Answer(keysPath, backendtest.Error(404, "x"))
-		for i := range 4100 {
-			w.do(apiKey(fmt.Sprintf("ak_bad_%d", i)))
-		}
-		w.remembers(apiKey("ak_1"), "200")
-		w.remembers(apiKey("ak_bad_0"), "") // the oldest had to go
-		w.remembers(apiKey("ak_bad_4099"), "404")
-		if got := w.client.Stats().Entries; got != 4097 {
-			w.Errorf("%d entries", got)
-		}
 	})
 }
 

@@ -19,6 +19,8 @@ type Client struct {
 	gate    *gate
 	diary   *diary
 	counts  counts
+	nonces  *budget // of strangers' nonces
+	tokens  *budget // of tokens that were not found good before
 
 	mu      sync.Mutex
 	flights map[digest]*flight // one for each call that is under way or waits
@@ -58,6 +60,8 @@ func New(config Config) (*Client, error) {
 		answers: newAnswers(&config),
 		gate:    newGate(config.Now, diary),
 		diary:   diary,
+		nonces:  &budget{now: config.Now},
+		tokens:  &budget{now: config.Now},
 		flights: map[digest]*flight{},
 	}, nil
 }
@@ -238,6 +242,10 @@ func (c *Client) ask(ctx context.Context, q *question) (reply clerk.Reply) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
+	if c.overdrawn(q) {
+		c.counts.count(q.kind, ResultRejected)
+		return clerk.Reply{Err: errBusy, RetryAfter: leastRetryAfter}
+	}
 	asked := c.config.Now()
 	reply, sent := c.gate.pass(func() clerk.Reply { return c.exchange(ctx, q) })
 	if !sent {
@@ -246,6 +254,7 @@ func (c *Client) ask(ctx context.Context, q *question) (reply clerk.Reply) {
 	}
 	result := resultOf(reply)
 	c.note(q, result, reply)
+	c.settle(q, reply)
 	c.answers.put(q, asked, reply)
 	return reply
 }

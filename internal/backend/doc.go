@@ -26,7 +26,11 @@
 //     it, and goes on if one of them leaves. Two refreshes are equal if they exchange
 //     the same tokens for the same client.
 //   - At most [Config].MaxConcurrent calls are under way, and four times as many wait.
-//     Beyond that the answer is no answer, at once.
+//     Beyond that the answer is no answer, at once. Of the calls a quarter may be
+//     about nonces.
+//   - A flood of strangers is not asked about: after a hundred that Clerk refused,
+//     twenty a second are, nonces and tokens apart. Tokens that were good before and
+//     refreshes are always asked about.
 //   - Answers to verifications are kept: 200 for thirty seconds, 404 and 400 for ten,
 //     in places of their own, by a hash of the token. Never longer, also in an
 //     outage. Every other answer, and all answers to handshakes and refreshes, are

@@ -228,6 +228,37 @@ func TestNoncesKeepNobodyOut(t *testing.T) {
 	})
 }
 
+// TestAFloodOfStrangersIsNotAskedAbout for long: nonces and tokens that Clerk
+// refuses have budgets of their own, and whoever was found good is asked about all
+// the same.
+func TestAFloodOfStrangersIsNotAskedAbout(t *testing.T) {
+	const busy = "0 too many calls are under way retry after 1s"
+	for name, stranger := range map[string]func(i int) *clerk.Call{
+		"tokens": func(i int) *clerk.Call { return numbered(i) },
+		"nonces": func(i int) *clerk.Call { return nonce(fmt.Sprint("n", i)) },
+	} {
+		story(t, nil, func(w *world) {
+			w.endpoint.Answer("", backendtest.JSON(200, good))
+			w.says(apiKey("ak_friend"), "200")
+			w.later(time.Minute) // its answer is too old now
+			w.endpoint.Answer("", backendtest.Error(404, "resource_not_found"))
+			for i := range 100 {
+				w.says(stranger(i), "404")
+			}
+			w.says(stranger(100), busy)
+			w.asked(101)
+			w.endpoint.Answer("", backendtest.JSON(200, good))
+			w.says(apiKey("ak_friend"), "200")
+			w.says(refresh("r"), "200")
+			if name == "nonces" {
+				w.says(apiKey("ak_new"), "200") // the budgets are apart
+			}
+			w.later(time.Second)
+			w.says(stranger(101), "200")
+		})
+	}
+}
+
 // TestACallNobodyWaitsForIsNotMade when its turn comes; one who came back is not
 // told to wait for it.
 func TestACallNobodyWaitsForIsNotMade(t *testing.T) {
