@@ -40,6 +40,7 @@ var forbidden = []struct {
 	{"internal/clerk", module + "/internal/backend", "what an answer means does not depend on who fetched it"},
 	{"authz", module + "/internal/backend", "nothing between a request and its answer opens a socket; the client is passed in"},
 	{"internal/admin", module + "/policy", "health is told by a function, so that the page cannot change a decision"},
+	{"internal/watch", module + "/...", "that a file has changed does not depend on what is in it"},
 	{"internal/telemetry", module + "/authz/extauthz", "what is recorded is the verdict, whichever door asked"},
 }
 
@@ -80,7 +81,7 @@ func TestOnlyOneDoorKnowsEnvoy(t *testing.T) {
 // TestProductDoesNotImportTestCode: what runs beside a service must not carry a
 // package that mints tokens, except in the commands that are made for it.
 func TestProductDoesNotImportTestCode(t *testing.T) {
-	for _, dir := range []string{"authz", "authz/extauthz", "policy", "jwks", "internal/clerk", "internal/backend", "internal/webhook", "internal/telemetry", "internal/admin"} {
+	for _, dir := range []string{"authz", "authz/extauthz", "policy", "jwks", "internal/clerk", "internal/backend", "internal/webhook", "internal/telemetry", "internal/admin", "internal/watch"} {
 		for path, via := range imports(t, dir, true, map[string]bool{}) {
 			if strings.Contains(path, "clerktest") || strings.Contains(path, "jwkstest") || strings.Contains(path, "envoytest") || strings.Contains(path, "backendtest") || path == "testing" {
 				t.Errorf("%s imports %s (through %s)", dir, path, via)
