@@ -13,7 +13,7 @@ import (
 )
 
 // Pinned is one key that was configured instead of fetched. It never changes and
-// is always ready; only a restart rotates it. The zero Pinned has no key.
+// is always ready; another key is another Pinned. The zero Pinned has no key.
 type Pinned struct {
 	key *Key
 }

@@ -51,8 +51,8 @@ func TestConnections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if (c.Backend != nil) != tt.backend || c.SecretKey != tt.secret || c.MachineSecretKey != tt.machine || len(outside.sources) != 1 {
-				t.Errorf("%+v with %d sources", c, len(outside.sources))
+			if (c.Backend != nil) != tt.backend || c.SecretKey != tt.secret || c.MachineSecretKey != tt.machine || len(outside.made.keys) != 1 {
+				t.Errorf("%+v with %d sources", c, len(outside.made.keys))
 			}
 			without, err := checkConnection(tt.clerk)
 			if err != nil {

@@ -21,8 +21,6 @@ import (
 	"github.com/clerkgate/clerkgate/examples/quickstart"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/internal/telemetry"
-	"github.com/clerkgate/clerkgate/jwks"
-	"github.com/clerkgate/clerkgate/policy"
 )
 
 // signalContext ends at the first SIGINT or SIGTERM.
@@ -79,25 +77,22 @@ func (s *demoStage) startSidecar(ctx context.Context) (string, error) {
 	}
 	s.onClose(func() { _ = logFile.Close() })
 	logger := slog.New(slog.NewJSONHandler(logFile, nil))
-	outside := connector{logger: logger}
-	snapshot, problems, err := loadPolicy(file, policy.Options{Env: demoEnv(s.clerk)}, outside.connect)
+	from := policySource{file: file, env: demoEnv(s.clerk), logger: logger}
+	r, err := from.load()
 	if err != nil {
 		return "", err
 	}
-	if snapshot == nil {
-		return "", problems.Err()
+	if r.snapshot == nil {
+		return "", r.problems.Err()
 	}
 	socket := filepath.Join(s.dir, "authz.sock")
-	side, err := newSidecar(ctx, sidecarOptions{
-		engine: authz.New(authz.Options{Observer: telemetry.NewDecisionLog(logger)}),
-		listen: []string{"unix://" + socket}, sources: outside.sources, logger: logger,
-	})
+	k := newKeeper(authz.New(authz.Options{Observer: telemetry.NewDecisionLog(logger)}), from, r)
+	side, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: []string{"unix://" + socket}, logger: logger})
 	if err != nil {
 		return "", err
 	}
-	side.engine.Use(snapshot)
 	s.run(ctx, side)
-	return socket, awaitKeys(ctx, outside.sources)
+	return socket, awaitKeys(ctx, r)
 }
 
 // run serves the sidecar until the stage is closed.
@@ -113,18 +108,21 @@ func (s *demoStage) run(ctx context.Context, side *sidecar) {
 	s.onClose(func() { cancel(); <-done })
 }
 
-// awaitKeys waits until each source has its keys.
-func awaitKeys(ctx context.Context, sources []*jwks.Source) error {
+// awaitKeys waits until each instance of the policy has its keys.
+func awaitKeys(ctx context.Context, r *regime) error {
 	ctx, cancel := context.WithTimeout(ctx, demoPatience)
 	defer cancel()
-	for _, source := range sources {
+	for {
+		lacking := r.lacking()
+		if len(lacking) == 0 {
+			return nil
+		}
 		select {
-		case <-source.Ready():
+		case <-anyReady(lacking):
 		case <-ctx.Done():
 			return errors.New("the sidecar got no keys from the local Clerk instance")
 		}
 	}
-	return nil
 }
 
 // startPython runs the Python service on a free port, which it prints.

@@ -20,12 +20,17 @@ func loadPolicy(file string, opt policy.Options, connect func(policy.Clerk) (aut
 	if err != nil {
 		return nil, nil, unreadable(file, err)
 	}
+	snapshot, problems := compilePolicy(file, src, opt, connect)
+	return snapshot, problems, nil
+}
+
+func compilePolicy(file string, src []byte, opt policy.Options, connect func(policy.Clerk) (authz.Connection, error)) (*authz.Snapshot, policy.Problems) {
 	p, problems := policy.Load(file, src, opt)
 	if p == nil {
-		return nil, problems, nil
+		return nil, problems
 	}
 	snapshot, more := authz.Compile(p, connect)
-	return snapshot, policy.Merge(problems, more), nil
+	return snapshot, policy.Merge(problems, more)
 }
 
 // unreadable explains why a file could not be read.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/internal/telemetry"
+	"github.com/clerkgate/clerkgate/internal/watch"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -45,6 +46,10 @@ func newServeCommand() *cobra.Command {
 Each flag can also be given as an environment variable: --log-level is
 CLERKGATE_LOG_LEVEL. --listen can be repeated; in CLERKGATE_LISTEN its values are
 separated by commas.
+
+The policy is loaded anew when its file or a file of a secret that it names has
+changed, and on SIGHUP. What is wrong with it is logged, and the policy before it
+stays in force; so it does until each Clerk instance that is new has keys.
 
 SIGTERM or SIGINT drains: health turns to NOT_SERVING, requests are still
 answered for --drain, then the server stops. A second signal stops at once.`,
@@ -80,36 +85,29 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	signal.Notify(first, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(first)
 
-	outside := connector{logger: logger}
-	snapshot, problems, err := loadPolicy(c.policy, policy.Options{Env: os.LookupEnv}, outside.connect)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
+	from := policySource{file: c.policy, env: os.LookupEnv, logger: logger}
+	r, err := from.load()
 	if err != nil {
 		return err
 	}
-	if problems.Err() != nil {
-		printProblems(stderr, problems)
+	if r.snapshot == nil {
+		printProblems(stderr, r.problems)
 		return withHint(fmt.Errorf("%s: not served because of the errors above", c.policy), "clerkgate check "+c.policy+" shows those that do not depend on this machine's files as well")
 	}
-	if snapshot.Instances() == 0 {
-		return withHint(fmt.Errorf("%s: no Clerk instance", c.policy), "set CLERK_PUBLISHABLE_KEY, or write a clerk section")
+	if r.snapshot.Instances() == 0 {
+		return from.errNoInstance()
 	}
-	for _, p := range problems {
-		logger.Warn("policy", "file", p.File, "line", p.Line, "message", p.Message)
-	}
-	s, err := newSidecar(ctx, sidecarOptions{
-		engine: authz.New(authz.Options{TokenCache: cacheSize(c.tokenCache), Observer: telemetry.NewDecisionLog(logger)}),
-		listen: c.listen, admin: c.admin, sources: outside.sources, logger: logger, drain: c.drain,
-	})
+	k := newKeeper(authz.New(authz.Options{TokenCache: cacheSize(c.tokenCache), Observer: telemetry.NewDecisionLog(logger)}), from, r)
+	k.watcher, k.hangups = watch.New(logger), hangups
+	s, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: c.listen, admin: c.admin, logger: logger, drain: c.drain})
 	if err != nil {
 		return err
 	}
-	s.engine.Use(snapshot)
-	p := snapshot.Policy()
-	for i := range p.Clerk {
-		for _, obstacle := range browserObstacles(&p.Clerk[i]) {
-			logger.Warn("browsers cannot come in through Clerk's redirects, nor renew their sessions", "file", p.File, "instance", i+1, "because", obstacle)
-		}
-	}
-	logger.Info("policy loaded", "file", p.File, "policy", p.Hash, "routes", len(p.Routes), "instances", snapshot.Instances())
+	r.describe(logger, "policy loaded")
 	return s.run(ctx, first)
 }
 

@@ -14,10 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/authz/extauthz"
 	"github.com/clerkgate/clerkgate/internal/admin"
-	"github.com/clerkgate/clerkgate/jwks"
 )
 
 // stopPatience bounds how long a graceful stop may take after the drain: a
@@ -31,12 +29,11 @@ const socketMode = 0o660
 var errDraining = errors.New("draining")
 
 type sidecarOptions struct {
-	engine  *authz.Engine
-	listen  []string
-	admin   string // empty: none
-	sources []*jwks.Source
-	logger  *slog.Logger
-	drain   time.Duration
+	keeper *keeper
+	listen []string
+	admin  string // empty: none
+	logger *slog.Logger
+	drain  time.Duration
 }
 
 // sidecar is a running instance of serve.
@@ -52,7 +49,7 @@ type sidecar struct {
 // newSidecar opens every listener, so that an address that is taken is an error
 // before anything is served.
 func newSidecar(ctx context.Context, o sidecarOptions) (*sidecar, error) {
-	s := &sidecar{sidecarOptions: o, grpc: extauthz.NewServer(o.engine)}
+	s := &sidecar{sidecarOptions: o, grpc: extauthz.NewServer(o.keeper.engine)}
 	s.http = admin.NewServer(admin.NewHandler(s.ready))
 	for _, address := range o.listen {
 		l, err := listen(ctx, address)
@@ -87,7 +84,7 @@ func (s *sidecar) ready() error {
 	if s.draining.Load() {
 		return errDraining
 	}
-	return s.engine.Ready()
+	return s.keeper.engine.Ready()
 }
 
 // run serves until stop yields or something fails.
@@ -95,9 +92,6 @@ func (s *sidecar) run(ctx context.Context, stop <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, source := range s.sources {
-		group.Go(func() error { return source.Run(ctx) })
-	}
 	for _, l := range s.listeners {
 		s.logger.Info("listening", "address", addressOf(l))
 		group.Go(func() error { return s.grpc.Serve(l) })
@@ -111,7 +105,7 @@ func (s *sidecar) run(ctx context.Context, stop <-chan os.Signal) error {
 			return nil
 		})
 	}
-	group.Go(func() error { s.announce(ctx); return nil })
+	group.Go(func() error { s.keeper.run(ctx, s.announce); return nil })
 	group.Go(func() error {
 		defer cancel()
 		s.shutDown(ctx, stop)
@@ -120,15 +114,8 @@ func (s *sidecar) run(ctx context.Context, stop <-chan os.Signal) error {
 	return group.Wait()
 }
 
-// announce turns health to SERVING once every instance has keys.
-func (s *sidecar) announce(ctx context.Context) {
-	for _, source := range s.sources {
-		select {
-		case <-source.Ready():
-		case <-ctx.Done():
-			return
-		}
-	}
+// announce turns health to SERVING; it is called once every instance has keys.
+func (s *sidecar) announce() {
 	s.grpc.SetServing(true) // has no effect once the server drains
 	s.logger.Info("ready")
 }
