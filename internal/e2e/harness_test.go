@@ -99,6 +99,7 @@ type sidecar struct {
 	UDS    string // path of its unix socket
 	TCP    string // host:port of its TCP listener
 	Admin  string // host:port of its admin listener
+	Policy string // path of its policy file
 	cmd    *exec.Cmd
 	exited chan struct{}
 
@@ -126,7 +127,7 @@ func startSidecar(t testing.TB, policy string, args ...string) *sidecar {
 	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &sidecar{t: t, UDS: filepath.Join(dir, "authz.sock"), exited: make(chan struct{})}
+	s := &sidecar{t: t, UDS: filepath.Join(dir, "authz.sock"), Policy: file, exited: make(chan struct{})}
 	s.cond = sync.NewCond(&s.mu)
 	s.cmd = exec.Command(binary, append([]string{"serve", "--policy", file, "--drain", "0s",
 		"--listen", "unix://" + s.UDS, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
