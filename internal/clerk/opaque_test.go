@@ -24,8 +24,8 @@ func replied(t testing.TB, in *Instance, token string, reply Reply) State {
 
 // goldenReply is one case of testdata/replies.txt.
 type goldenReply struct {
-	title, token, body, want string
-	reply                    Reply
+	title, token, want string
+	reply              Reply
 }
 
 func goldenReplies(t testing.TB) []goldenReply {
