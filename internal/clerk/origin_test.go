@@ -1,6 +1,9 @@
 package clerk
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // A document that was reached from elsewhere might come from a satellite.
 func TestCrossOriginNavigation(t *testing.T) {
@@ -81,6 +84,18 @@ func TestCrossOriginNavigation(t *testing.T) {
 			if got := outcome(s); got != want {
 				t.Errorf("%s, %s: got %s, want %s", c.name, kind, got, want)
 			}
+		}
+	}
+}
+
+// TestALongRefererIsForeign: the URL library must not be made to read it.
+func TestALongRefererIsForeign(t *testing.T) {
+	in := instance(t, nil)
+	for size, want := range map[int]string{100: "signed-in", 3000: "primary-domain-cross-origin-sync"} {
+		r := page(t, in, "U=1 S=good")
+		r.Referer = "https://app.example.com/" + strings.Repeat("a", size)
+		if got := outcome(authenticate(in, r)); got != want {
+			t.Errorf("%d bytes: %s, want %s", size, got, want)
 		}
 	}
 }

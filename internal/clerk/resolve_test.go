@@ -134,7 +134,7 @@ func TestHandshakeToken(t *testing.T) {
 		{"a form that only the SDK reads", handshakeToken(t, nil, good) + "=", "token-invalid"},
 		{"a payload that is null", mintRaw(string(goodHeader.json(t)), "null"), "token-invalid"},
 		{"longer than a token", handshakeToken(t, nil, []string{strings.Repeat("a=b; ", 4000)}), "token-invalid"},
-		{"deeper than a token", mintRaw(string(goodHeader.json(t)), `{"handshake":`+strings.Repeat("[", 6000)+strings.Repeat("]", 6000)+"}"), "token-invalid"},
+		{"deeper than a token", mintRaw(string(goodHeader.json(t)), `{"handshake":`+strings.Repeat("[", 11000)+strings.Repeat("]", 11000)+"}"), "token-invalid"},
 	} {
 		live, test := instance(t, nil), instance(t, developing)
 		request := func(in *Instance) *Request {
@@ -211,6 +211,34 @@ func TestHandshakeWaitsForKeys(t *testing.T) {
 		if s = authenticate(in, r); s.Err != nil || s.SignedIn {
 			t.Errorf("by %s, key not found: %+v", carrier, s)
 		}
+	}
+}
+
+// TestDirectivesAreBounded: each would become a header.
+func TestDirectivesAreBounded(t *testing.T) {
+	in := instance(t, func(s *Settings) { s.SecretKey = true })
+	r := page(t, in, "N=n")
+	session := "__session=" + mint(t, nil, nil)
+	for count, want := range map[int]string{4: "signed-in", 28: "session-token-missing"} {
+		large := slices.Repeat([]string{"a=" + strings.Repeat("b", 1200)}, count)
+		r.Replies.Handshake = jsonReply(t, 200, claims{"directives": append(large, session)})
+		if got := outcome(authenticate(in, r)); got != want {
+			t.Errorf("%d large ones: %s, want %s", count, got, want)
+		}
+	}
+}
+
+// TestNoHandshakeHelpsWhereTheSDKThrows: it looks at the cookies first.
+func TestNoHandshakeHelpsWhereTheSDKThrows(t *testing.T) {
+	in := instance(t, nil)
+	r := page(t, in, "S=null-payload")
+	r.Cookie += "; __clerk_handshake=" + handshakeToken(t, nil, []string{"__session=" + mint(t, nil, nil)})
+	if got := outcome(authenticate(in, r)); got != "token-invalid" {
+		t.Errorf("got %s", got)
+	}
+	r.Cookie = strings.Replace(r.Cookie, "__session=", "__other=", 1)
+	if got := outcome(authenticate(in, r)); got != "signed-in" {
+		t.Errorf("without that cookie: %s", got)
 	}
 }
 

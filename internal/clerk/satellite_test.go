@@ -79,13 +79,19 @@ func TestPrimaryResponds(t *testing.T) {
 // request, which it takes from the Origin header, even with a good token.
 func TestSatelliteOrigin(t *testing.T) {
 	in := withHandshake(t, func(s *Settings) {
-		s.Satellite, s.SignInURL, s.Issuers = &Satellite{Domain: "sat.dev"}, "https://primary.example/in", []string{liveIssuer}
+		s.Satellite, s.SignInURL, s.Issuers = &Satellite{Domain: "sat.dev"}, "https://primary.example/in", []string{liveIssuer, "https://clerk.sat.dev"}
 	})
 	for origin, want := range map[string]string{"": "signed-in", "https://sat.dev": "signed-in", "https://primary.example": "unexpected-error"} {
 		r := page(t, in, "")
 		r.Origin, r.Authorization = origin, "Bearer "+mint(t, nil, nil)
 		if got := outcome(authenticate(in, r)); got != want {
 			t.Errorf("origin %q: %s, want %s", origin, got, want)
+		}
+		byCookies := page(t, in, "U=1")
+		byCookies.Cookie += "; __session=" + mint(t, nil, claims{"iss": "https://clerk.sat.dev"})
+		byCookies.Origin = origin
+		if s := authenticate(in, byCookies); s.SignedIn != (want == "signed-in") {
+			t.Errorf("origin %q, by cookie: %+v", origin, s)
 		}
 	}
 }
