@@ -116,12 +116,16 @@ type Condition struct {
 	Got   string `json:"got"`   // what the identity has
 	Holds bool   `json:"holds"` // whether that is enough
 	Code  Code   `json:"code"`  // why not
+
+	// Reached says that the decision depended on it: no line before it had
+	// settled the matter.
+	Reached bool `json:"-"`
 }
 
 // Decide says whether an identity, which is nil if nobody is signed in, may do
-// what the match is about. It is pure. Without a trace it stops at the first
-// line that fails and does not allocate; with one it evaluates every line, and
-// decides the same.
+// what the match is about. It is pure. It stops at the first line that fails and
+// does not allocate. With a trace it then evaluates every line once more, to
+// record it; that changes nothing.
 func Decide(m Match, id *Identity, tr *Trace) Decision {
 	if m.Route == nil {
 		return Decision{Code: CodeNoRoute, Detail: "no route of the policy matches"}
@@ -141,7 +145,10 @@ func Decide(m Match, id *Identity, tr *Trace) Decision {
 	if !id.authenticates(m.Route.Tokens) {
 		return Decision{Code: CodeUnauthenticated, Detail: "the route is for callers with a token that it accepts"}
 	}
-	return m.Route.judge(m, id, tr)
+	if tr != nil {
+		m.Route.require.record(tr, m, id, spot{reached: true})
+	}
+	return m.Route.judge(m, id)
 }
 
 // authenticates reports whether the identity comes from a token of these types
@@ -169,21 +176,18 @@ func (id *Identity) authenticates(accepted TokenTypes) bool {
 func (id *Identity) isSession() bool { return tokenType(id.TokenType) == TokenSession }
 
 // judge evaluates the lines of require.
-func (r *Route) judge(m Match, id *Identity, tr *Trace) Decision {
-	decision := Decision{Outcome: Passed}
+func (r *Route) judge(m Match, id *Identity) Decision {
 	for i := range r.require {
 		q := &r.require[i]
-		code := q.check(m, id, tr, "")
-		if code == CodeNone || decision.Outcome != Passed {
+		code := q.check(m, id)
+		if code == CodeNone {
 			continue
 		}
-		decision = Decision{Code: code, Line: q.name, Detail: q.explain(code)}
+		decision := Decision{Code: code, Line: q.name, Detail: q.explain(code)}
 		if fresh, ok := q.line.(*freshFactors); ok {
 			decision.Reverification = &fresh.config
 		}
-		if tr == nil {
-			break
-		}
+		return decision
 	}
-	return decision
+	return Decision{Outcome: Passed}
 }

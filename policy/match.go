@@ -1,6 +1,6 @@
 package policy
 
-// Request is what a route is found by.
+// Request is what a route is found by, and what its conditions may look at.
 type Request struct {
 	Method string
 	// Host is the authority as [NormalHost] gives it.
@@ -18,6 +18,7 @@ type Match struct {
 
 	pattern  *pattern
 	segments []string
+	request  *Request
 }
 
 // Param returns the decoded value of a path parameter, or "" if the matched
@@ -44,7 +45,8 @@ func (m Match) Params() map[string]string {
 	return out
 }
 
-// Match finds the first route that matches. The error is always an
+// Match finds the first route that matches. The match is about this request: it
+// must not be changed before [Decide]. The error is always an
 // *[AmbiguousError]: with paths.case agree, comparing as written, with ASCII
 // letters folded and with Unicode letters folded must find the same route, with
 // the same parameters where its requirements use them.
@@ -55,19 +57,19 @@ func (p *Policy) Match(req *Request) (Match, error) {
 	}
 	switch p.folding {
 	case foldSensitive:
-		return newMatch(p.index.written.first(req, path.segments), path), nil
+		return newMatch(p.index.written.first(req, path.segments), req), nil
 	case foldInsensitive:
-		return newMatch(p.index.ascii.first(req, path.folded), path), nil
+		return newMatch(p.index.ascii.first(req, path.folded), req), nil
 	}
 	found := p.index.written.first(req, path.segments)
 	if !p.index.agrees(found, req) {
 		return Match{}, &AmbiguousError{"the path matches another route when upper and lower case are equal"}
 	}
-	return newMatch(found, path), nil
+	return newMatch(found, req), nil
 }
 
-func newMatch(c candidate, path *Path) Match {
-	return Match{Route: c.route, pattern: c.pattern, segments: path.segments}
+func newMatch(c candidate, req *Request) Match {
+	return Match{Route: c.route, pattern: c.pattern, segments: req.Path.segments, request: req}
 }
 
 // agrees reports whether folding finds the same as comparing as written. A

@@ -1,10 +1,5 @@
 package policy
 
-import (
-	"fmt"
-	"strconv"
-)
-
 // nestKind says what a nest makes of its groups. The zero kind never holds.
 type nestKind int
 
@@ -36,33 +31,23 @@ type nest struct {
 // group is lines that must all hold. An empty one is not part of the language.
 type group []requirement
 
-// check is requirement.check for nests. Without a trace it stops as soon as the
-// result is certain; with one it looks at everything.
-func (n *nest) check(m Match, id *Identity, tr *Trace, above string) Code {
-	at := tr.next()
+// check is requirement.check for nests. It stops as soon as the result is
+// certain.
+func (n *nest) check(m Match, id *Identity) Code {
 	held := 0
-	for i, g := range n.groups {
-		below := ""
-		if tr != nil {
-			below = n.below(above, i)
-		}
-		holds := g.holds(m, id, tr, below)
+	for _, g := range n.groups {
+		holds := g.holds(m, id)
 		if holds {
 			held++
 		}
-		if tr == nil && holds == (n.kind == nestAny) {
+		if holds == (n.kind == nestAny) {
 			break
 		}
 	}
-	code := CodeConditionFailed
 	if n.holds(held) {
-		code = CodeNone
+		return CodeNone
 	}
-	if tr != nil {
-		want, got := n.describe(held)
-		tr.Conditions[at] = Condition{above + n.kind.String(), want, got, code == CodeNone, code}
-	}
-	return code
+	return CodeConditionFailed
 }
 
 // holds says what it means that so many groups hold. A nest of nothing, which
@@ -79,48 +64,11 @@ func (n *nest) holds(held int) bool {
 	return false
 }
 
-func (g group) holds(m Match, id *Identity, tr *Trace, above string) bool {
-	all := len(g) > 0
+func (g group) holds(m Match, id *Identity) bool {
 	for i := range g {
-		if g[i].check(m, id, tr, above) != CodeNone {
-			all = false
-		}
-		if !all && tr == nil {
-			break
+		if g[i].check(m, id) != CodeNone {
+			return false
 		}
 	}
-	return all
-}
-
-// below is what stands before the lines of a group in a trace.
-func (n *nest) below(above string, i int) string {
-	if n.kind == nestNot {
-		return above + "not."
-	}
-	return above + n.kind.String() + "[" + strconv.Itoa(i) + "]."
-}
-
-func (n *nest) describe(held int) (want, got string) {
-	switch n.kind {
-	case nestNot:
-		if held > 0 {
-			return "that it does not hold", "it holds"
-		}
-		return "that it does not hold", "it does not hold"
-	case nestAll:
-		want = fmt.Sprintf("all of %d", len(n.groups))
-	default:
-		want = fmt.Sprintf("one of %d", len(n.groups))
-	}
-	return want, fmt.Sprintf("%d of %d", held, len(n.groups))
-}
-
-// next makes room for a condition and returns its place, so that a nest stands
-// before its lines. There is none without a trace.
-func (tr *Trace) next() int {
-	if tr == nil {
-		return 0
-	}
-	tr.Conditions = append(tr.Conditions, Condition{})
-	return len(tr.Conditions) - 1
+	return len(g) > 0
 }

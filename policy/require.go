@@ -15,22 +15,15 @@ type requirement struct {
 	pos    Pos    // of what is required
 }
 
-// check returns CodeNone if the requirement holds, else why it does not. With a
-// trace, in which above stands before its name, it records itself and what is in
-// it, and comes to the same.
-func (q *requirement) check(m Match, id *Identity, tr *Trace, above string) Code {
+// check returns CodeNone if the requirement holds, else why it does not.
+func (q *requirement) check(m Match, id *Identity) Code {
 	switch {
 	case q.nest != nil:
-		return q.nest.check(m, id, tr, above)
+		return q.nest.check(m, id)
 	case q.line == nil:
 		return CodeConditionFailed
 	}
-	code := q.line.check(m, id)
-	if tr != nil {
-		want, got := q.line.describe(m, id)
-		tr.Conditions = append(tr.Conditions, Condition{above + q.name, want, got, code == CodeNone, code})
-	}
-	return code
+	return q.line.check(m, id)
 }
 
 // line is what a requirement without a nest checks.
