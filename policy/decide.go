@@ -59,6 +59,9 @@ type Identity struct {
 	// none, or if act does not say. An ActorID implies Actor.
 	Actor   bool
 	ActorID string
+	// Claims are those of the token, Clerk's own among them if it is a JWT; nil if
+	// there are none.
+	Claims *Claims
 	// TokenType is Clerk's name for the type of the token: session_token,
 	// template_token, m2m_token, api_key or oauth_token. Empty counts as
 	// session_token; any other is nobody's.

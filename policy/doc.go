@@ -76,7 +76,8 @@
 // duration is Go's (5s, 5m, 24h), and a list is never empty and has no item
 // twice:
 //
-//	policy   = version: 1, clerk?: [instance…], paths?, denials?, routes: [route…]
+//	policy   = version: 1, clerk?: [instance…], identity?, paths?, denials?,
+//	           mode?: enforce | shadow, preflight?: check | pass, routes: [route…]
 //	instance = publishableKey: text,
 //	           authorizedParties?: [origin…], missingAzp?: deny | allow-cookie | allow,
 //	           issuers?: [URL…], audiences?: [text…], clockSkew?: duration,
@@ -87,11 +88,18 @@
 //	           handshake?: true | false, signInUrl?: place, proxyUrl?: place,
 //	           satellite?: {domain: text, autoSync?: true | false},
 //	           organizationSync?: {organizationPatterns?, personalAccountPatterns?: [text…]}
+//	identity = headers?: {header: source …}, forwardAuthorization?: true | false,
+//	           forwardSessionCookies?: true | false
+//	source   = user.id | org.id | org.slug | org.role | org.permissions | session.id
+//	         | actor.id | token.type | token.scopes | machine.id | claims.key…
+//	         | {claim: key…, encode?: percent | base64json}
 //	paths    = case?: agree | sensitive | insensitive,
 //	           insecureAllow?: [encoded-slash | matrix-parameters | duplicate-slashes | double-encoding …]
 //	denials  = detail?: true | false, selectOrgUrl?: place
 //	route    = name: text, path: pattern | [pattern…], hosts?: [host…],
-//	           methods?: [METHOD…], context?: {text: text …}, who?
+//	           methods?: [METHOD…], context?: {text: text …}, who?,
+//	           onDeny?: {status: 404} | {redirect: place},
+//	           mode?: enforce | shadow, preflight?: check | pass
 //	who      = access?: public | optional | authenticated | deny, tokens?: type | [type…], require?
 //	         | webhook: {secret: text | [text…]}
 //	type     = session | template | m2m | apiKey | oauth

@@ -39,6 +39,8 @@ type loader struct {
 	problems Problems
 	broken   map[*yaml.Node]bool // nodes whose problem is already reported
 	tokens   []tokenUse          // the types of tokens that routes ask for
+
+	preflightPass bool // of routes that do not say
 }
 
 func (l *loader) report(sev Severity, pos Pos, message, hint string) {
@@ -60,12 +62,14 @@ func (l *loader) policy(p *Policy, root *yaml.Node) {
 	l.clerk(p, o)
 	clerkSound := l.problems.Count(Error) == before
 	l.paths(p, o.object("paths", inPaths))
+	l.identity(p, o.object("identity", inIdentity))
 	if denials := o.object("denials", inDenials); denials != nil {
 		p.Denials.Detail = denials.boolean("detail", false)
 		if t, ok := denials.text("selectOrgUrl"); ok {
 			p.Denials.SelectOrgURL = l.judged(t, checkPage)
 		}
 	}
+	p.Shadow, l.preflightPass = modes(o, false, false)
 	l.routes(p, o)
 	if clerkSound {
 		l.tokenRules(p)

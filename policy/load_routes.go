@@ -32,8 +32,10 @@ func (l *loader) routes(p *Policy, root *object) {
 			continue
 		}
 		r := l.route(o, names)
+		l.routeModes(r, o, p)
+		l.onDeny(r, o)
 		p.Routes = append(p.Routes, r)
-		p.methods = p.methods || len(r.methods) > 0
+		p.methods = p.methods || len(r.methods) > 0 || r.PreflightPass
 	}
 }
 

@@ -17,9 +17,12 @@ const (
 	inKeys
 	inSatellite
 	inOrganizationSync
+	inIdentity
+	inHeader
 	inPaths
 	inDenials
 	inRoute
+	inOnDeny
 	inWebhook
 	inRequire
 	inReverification
@@ -33,7 +36,7 @@ const (
 func (s section) describe() (name string, keys []string) {
 	switch s {
 	case inPolicy:
-		return "a policy", []string{"version", "clerk", "paths", "denials", "routes"}
+		return "a policy", []string{"version", "clerk", "identity", "paths", "denials", "mode", "preflight", "routes"}
 	case inClerk:
 		return "a clerk entry", []string{"publishableKey", "authorizedParties", "missingAzp", "issuers", "audiences",
 			"clockSkew", "jwksUrl", "keys", "jwtKey", "secretKey", "secretKeyFile", "machineId", "machineSecretKey",
@@ -45,12 +48,19 @@ func (s section) describe() (name string, keys []string) {
 		return "satellite", []string{"domain", "autoSync"}
 	case inOrganizationSync:
 		return "organizationSync", []string{"organizationPatterns", "personalAccountPatterns"}
+	case inIdentity:
+		return "identity", []string{"headers", "forwardAuthorization", "forwardSessionCookies"}
+	case inHeader:
+		return "a header", []string{"claim", "encode"}
 	case inPaths:
 		return "paths", []string{"case", "insecureAllow"}
 	case inDenials:
 		return "denials", []string{"detail", "selectOrgUrl"}
 	case inRoute:
-		return "a route", []string{"name", "hosts", "path", "methods", "context", "access", "tokens", "require", "webhook"}
+		return "a route", []string{"name", "hosts", "path", "methods", "context", "access", "tokens", "require", "webhook",
+			"onDeny", "mode", "preflight"}
+	case inOnDeny:
+		return "onDeny", []string{"status", "redirect"}
 	case inWebhook:
 		return "webhook", []string{"secret"}
 	case inReverification:

@@ -11,8 +11,17 @@ type Policy struct {
 	Hash string
 	// Clerk holds the Clerk instances; empty if none is configured.
 	Clerk []Clerk
+	// IdentityHeaders tell the service who calls. On every pass each of them is
+	// set or removed.
+	IdentityHeaders []IdentityHeader
+	// ForwardAuthorization lets the service see the authorization header, and
+	// ForwardSessionCookies Clerk's own cookies.
+	ForwardAuthorization, ForwardSessionCookies bool
 	// Denials says what a denied client is told.
 	Denials Denials
+	// Shadow is mode: shadow, for requests that no route matches. Each route has
+	// its own.
+	Shadow bool
 	// Routes holds the routes in the order of the file.
 	Routes []*Route
 
@@ -32,8 +41,9 @@ func (p *Policy) Problem(sev Severity, pos Pos, message, hint string) Problem {
 	return p.source.problem(sev, pos, message, hint)
 }
 
-// DependsOnMethod reports whether any route looks at the method. If so, headers
-// that override the method must not reach the service.
+// DependsOnMethod reports whether any route looks at the method, to find out
+// whether a request belongs to it or is a preflight. If so, headers that override
+// the method must not reach the service.
 func (p *Policy) DependsOnMethod() bool { return p.methods }
 
 // Text is a text of the policy file. The zero Text is absent.
@@ -186,6 +196,14 @@ type Webhook struct {
 	Secrets []Text
 }
 
+// OnDeny is the onDeny section of a route.
+type OnDeny struct {
+	// Hide answers 404 for every 401 and 403: status: 404.
+	Hide bool
+	// Redirect is where documents go instead of a 403.
+	Redirect Text
+}
+
 // Access says who may use a route.
 type Access int
 
@@ -227,6 +245,13 @@ type Route struct {
 	Tokens TokenTypes
 	// Webhook is set if and only if Access is AccessWebhook.
 	Webhook *Webhook
+	// OnDeny says what is answered instead of a denial.
+	OnDeny OnDeny
+	// Shadow lets pass who would be denied, after the decision was recorded.
+	Shadow bool
+	// PreflightPass lets CORS preflights pass without a caller (the Fetch
+	// standard, section 3.2.3), except to routes that are closed or for webhooks.
+	PreflightPass bool
 
 	hosts    []string
 	patterns []*pattern
