@@ -76,42 +76,61 @@ func (v *Verdict) writable() bool {
 // as a header: such a request must not pass with half an identity.
 func allow(v *Verdict) (a Answer, ok bool) {
 	a.Allow = true
-	for i := range identityHeaders {
-		h := &identityHeaders[i]
-		value := ""
-		if v.Identity != nil {
-			value = h.value(v.Identity)
-		}
+	for i := range v.headers {
+		h := &v.headers[i]
+		value, sound := h.Value(v.Identity)
 		switch {
-		case value == "":
-			a.Remove = append(a.Remove, h.name)
-		case !printable(value):
+		case !sound && h.Own():
 			return Answer{}, false
+		case !sound:
+			v.Dropped = append(v.Dropped, h.Name)
+			a.remove(h.Name)
+		case value == "":
+			a.remove(h.Name)
 		default:
-			a.Set = append(a.Set, Header{h.name, value})
+			a.Set = append(a.Set, Header{h.Name, value})
 		}
 	}
 	for _, name := range v.strip {
-		if !named(a.Set, name) && !listed(a.Remove, name) {
-			a.Remove = append(a.Remove, name)
-		}
+		a.remove(name)
 	}
-	if len(v.setCookies) > 0 {
-		a.renewCookies(v)
+	for _, name := range [...]string{"x-user-id", "x-org-id"} {
+		a.remove(name)
 	}
+	if v.withhold.authorization {
+		a.remove("authorization")
+	}
+	a.passCookies(v)
 	a.Metadata = metadata(v)
 	return a, true
 }
 
-// renewCookies gives the client its new cookies with the service's response, and
-// the service the same with this request. A cache that may keep the response,
-// whatever the service thinks of that, would give the session to the next client.
-func (a *Answer) renewCookies(v *Verdict) {
-	a.AddResponse = append(withSetCookies(nil, v), Header{"cache-control", "no-store"})
-	if v.cookie != "" {
-		a.Set = append(a.Set, Header{"cookie", v.cookie})
-	} else {
-		a.Remove = append(a.Remove, "cookie")
+// remove takes a header away unless it is set.
+func (a *Answer) remove(name string) {
+	if !named(a.Set, name) && !listed(a.Remove, name) {
+		a.Remove = append(a.Remove, name)
+	}
+}
+
+// passCookies gives the client its new cookies with the service's response, and
+// the service the same with this request, as far as it may see them. A cache that
+// may keep the response, whatever the service thinks of that, would give the
+// session to the next client.
+func (a *Answer) passCookies(v *Verdict) {
+	cookie, changed := v.cookie, len(v.setCookies) > 0
+	if changed {
+		a.AddResponse = append(withSetCookies(nil, v), Header{"cache-control", "no-store"})
+	}
+	if v.withhold.sessionCookies {
+		rest := withoutClerkCookies(cookie)
+		cookie, changed = rest, changed || rest != cookie
+	}
+	switch {
+	case !changed:
+	case cookie == "":
+		a.remove("cookie")
+	default:
+		a.Set = append(a.Set, Header{"cookie", cookie})
 	}
 }
 
@@ -164,7 +183,7 @@ func deny(v *Verdict) Answer {
 	case http.StatusServiceUnavailable:
 		add("retry-after", retryAfter(v))
 	}
-	if v.Kind == Unauthenticated && v.ClerkReason != "" && writableText(v.ClerkReason) {
+	if v.Kind == Unauthenticated && status != http.StatusNotFound && v.ClerkReason != "" && writableText(v.ClerkReason) {
 		add("x-clerk-auth-status", authStatus(v))
 		add("x-clerk-auth-reason", v.ClerkReason)
 	}
@@ -175,6 +194,9 @@ func deny(v *Verdict) Answer {
 // statusOf gives each kind its HTTP status. Only who is not known well enough is
 // sent somewhere else instead. A kind that nobody named is a bug.
 func statusOf(v *Verdict) int {
+	if v.hides() {
+		return http.StatusNotFound
+	}
 	if v.location != "" && (v.Kind == Unauthenticated || v.Kind == Forbidden) {
 		return http.StatusTemporaryRedirect
 	}
@@ -233,7 +255,7 @@ func challenge(v *Verdict) string {
 
 // metadata lists the facts of the decision that have a value.
 func metadata(v *Verdict) []Header {
-	fields := make([]Header, 0, 9)
+	fields := make([]Header, 0, 10)
 	add := func(name, value string) {
 		if value != "" {
 			fields = append(fields, Header{name, value})
@@ -250,5 +272,13 @@ func metadata(v *Verdict) []Header {
 	add("outcome", v.Outcome())
 	add("reason", v.Code)
 	add("policy", v.Policy)
+	add("shadow", v.Shadow)
 	return fields
+}
+
+// hides reports whether the client must not learn of the route. What only a
+// caller who is known well enough gets to see, the way to be known better, hides
+// nothing.
+func (v *Verdict) hides() bool {
+	return v.hidden && (v.Kind == Unauthenticated || v.Kind == Forbidden) && v.location == "" && v.reverification == nil
 }

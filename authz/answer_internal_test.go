@@ -74,7 +74,7 @@ func TestPassSetsOrRemovesEachIdentityHeader(t *testing.T) {
 			[]Header{{"x-user-id", "user_1"}, {"x-org-id", "org_1"}}, []string{"x_org_id", "x_org-id", "x-clerk-auth-token"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newAnswer(&Verdict{Kind: Passed, Identity: tt.id, strip: tt.strip})
+			a := newAnswer(&Verdict{Kind: Passed, Identity: tt.id, strip: tt.strip, headers: headersOf(t, "")})
 			if diff := cmp.Diff(tt.set, a.Set); diff != "" {
 				t.Errorf("set (-want +got):\n%s", diff)
 			}
@@ -94,7 +94,7 @@ func TestPassSetsOrRemovesEachIdentityHeader(t *testing.T) {
 // the request must not pass with half an identity.
 func TestUnwritableIdentityIsAFault(t *testing.T) {
 	for _, bad := range []string{"user_\n1", "user_ 1", "user_é", "user_\x00", "user_\x7f"} {
-		v := Verdict{Kind: Passed, Route: "r", Identity: &policy.Identity{UserID: bad}}
+		v := Verdict{Kind: Passed, Route: "r", Identity: &policy.Identity{UserID: bad}, headers: headersOf(t, "")}
 		a := newAnswer(&v)
 		if a.Allow || a.Status != 503 || v.Code != CodeInternalError {
 			t.Errorf("%q: allow=%v status=%d code=%q", bad, a.Allow, a.Status, v.Code)
@@ -162,21 +162,37 @@ func TestDenialHeaders(t *testing.T) {
 	}
 }
 
-func TestMustStrip(t *testing.T) {
+// headersOf are the identity headers of a policy with this line.
+func headersOf(t *testing.T, line string) []policy.IdentityHeader {
+	t.Helper()
+	p, problems := policy.Load("policy.yaml", []byte("version: 1\n"+line+"\nroutes: [{name: all, path: /**}]\n"), policy.Options{})
+	if p == nil {
+		t.Fatal(problems)
+	}
+	return p.IdentityHeaders
+}
+
+func TestStripped(t *testing.T) {
+	plain, overriding := stripper{}, stripper{overrides: true, identity: []string{"x-plan", "remote-user"}}
 	for _, name := range []string{"x-user-id", "x_user_id", "x-user_id", "x_user-id", "x-org-id", "x_org_id",
 		"x-clerk-auth-status", "x_clerk_auth_token", "x-clerk-anything", "x-clerk_request_data"} {
-		if !mustStrip(name, false) {
+		if !plain.takes(name) || !overriding.takes(name) {
 			t.Errorf("%s is not stripped", name)
 		}
 	}
-	for _, name := range []string{"x-user-ids", "user-id", "x-user", "authorization", "cookie", "x-clerk", "x-request-id", "x-http-method"} {
-		if mustStrip(name, false) {
+	for _, name := range []string{"x-user-ids", "user-id", "x-user", "authorization", "cookie", "x-clerk", "x-request-id", "x-http-method", "x-plan", "remote-user"} {
+		if plain.takes(name) {
 			t.Errorf("%s is stripped", name)
 		}
 	}
 	for _, name := range []string{"x-http-method-override", "x_http_method_override", "x-http-method", "x-method-override", "x_method-override"} {
-		if !mustStrip(name, true) {
+		if !overriding.takes(name) {
 			t.Errorf("%s is not stripped though the policy depends on the method", name)
+		}
+	}
+	for _, name := range []string{"x-plan", "x_plan", "remote-user", "remote_user"} {
+		if !overriding.takes(name) {
+			t.Errorf("%s is not stripped though it is an identity header", name)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (e *SettingError) Unwrap() error { return e.Err }
 // that the policy language cannot judge by itself, such as publishable keys; the
 // snapshot is nil if one of them is an error.
 func Compile(p *policy.Policy, connect func(policy.Clerk) (Connection, error)) (*Snapshot, policy.Problems) {
-	b := builder{policy: p, connect: connect, snapshot: &Snapshot{policy: p}}
+	b := builder{policy: p, connect: connect, snapshot: &Snapshot{policy: p, strip: newStripper(p)}}
 	for _, c := range p.Clerk {
 		b.addInstance(c)
 	}

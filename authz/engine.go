@@ -112,10 +112,10 @@ type check struct {
 	engine   *Engine
 	snapshot *Snapshot
 	request  *Request
-	start    time.Time      // when the request came
-	now      time.Time      // by which its token is judged, after any wait
-	trace    *policy.Trace  // nil unless the decision is to be explained
-	session  *clerk.Session // taken as verified; nil unless explaining claims
+	start    time.Time     // when the request came
+	now      time.Time     // by which its token is judged, after any wait
+	trace    *policy.Trace // nil unless the decision is to be explained
+	given    *Caller       // who calls; nil unless explaining for somebody
 	progress progress
 	verdict  Verdict
 }

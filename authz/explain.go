@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,6 +20,30 @@ func (e *Engine) Explain(ctx context.Context, r *Request) (Verdict, Answer) {
 	return c.verdict, a
 }
 
+// Caller is who sends a request, as far as somebody else than Clerk's rules says
+// so. It exists to explain, test and replay decisions. The zero Caller is nobody,
+// who shows no credential.
+type Caller struct {
+	// Identity is who counts as verified; nil if nobody does.
+	Identity *policy.Identity
+	// Presented says whether a credential was shown. An Identity implies it.
+	Presented bool
+	// Code and Reason say why nobody was verified, as a [Verdict] has them.
+	Code, ClerkReason string
+
+	session *clerk.Session
+}
+
+// ExplainCaller decides like [Engine.Explain] for this caller, whatever
+// credentials the request has. Redirects through Clerk depend on those, and are
+// not among its answers.
+func (e *Engine) ExplainCaller(r *Request, who Caller) (Verdict, Answer) {
+	c := e.explaining(r)
+	c.given = &who
+	a, _ := c.run()
+	return c.verdict, a
+}
+
 // ExplainClaims decides like [Engine.Explain] for a caller whose session token
 // has these claims (a JSON object, the payload of RFC 7519), taken as verified.
 // exp and nbf are judged if they are there. The error says what is wrong with
@@ -28,10 +53,8 @@ func (e *Engine) ExplainClaims(r *Request, claims []byte) (Verdict, Answer, erro
 	if err != nil {
 		return Verdict{}, Answer{}, err
 	}
-	c := e.explaining(r)
-	c.session = session
-	a, _ := c.run()
-	return c.verdict, a, nil
+	v, a := e.ExplainCaller(r, Caller{session: session})
+	return v, a, nil
 }
 
 func (e *Engine) explaining(r *Request) *check {
@@ -42,11 +65,16 @@ func (e *Engine) explaining(r *Request) *check {
 // explainSkew is Clerk's clock skew, by which claims without a token are judged.
 const explainSkew = 5 * time.Second
 
-// claimsState is what Clerk's rules make of claims that count as verified. Only
-// their times can be wrong.
-func claimsState(s *clerk.Session, now time.Time) clerk.State {
-	state := clerk.State{Presented: true, Carrier: clerk.CarrierHeader}
+// state is what Clerk's rules would make of such a caller. Of claims that count
+// as verified, only the times can be wrong.
+func (w *Caller) state(now time.Time) clerk.State {
+	s := w.session
+	state := clerk.State{Presented: w.Presented || w.Identity != nil || s != nil, Carrier: clerk.CarrierHeader}
 	switch {
+	case w.Identity != nil:
+		state.SignedIn, state.TokenType = true, w.Identity.TokenType
+	case s == nil:
+		state.Code, state.Reason = cmp.Or(w.Code, codeNobody), cmp.Or(w.ClerkReason, w.Code, codeNobody)
 	case !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt.Add(explainSkew)):
 		state.Code = "token-expired"
 	case !s.NotBefore.IsZero() && s.NotBefore.After(now.Add(explainSkew)):
@@ -56,3 +84,6 @@ func claimsState(s *clerk.Session, now time.Time) clerk.State {
 	}
 	return state
 }
+
+// codeNobody is Clerk's reason for a request that shows nothing.
+const codeNobody = "session-token-and-uat-missing"

@@ -19,7 +19,7 @@ func identityOf(state *clerk.State) *policy.Identity {
 	case state.TokenType == clerk.TypeTemplate && s != nil:
 		// What a template writes into its tokens is the template's affair: only
 		// the user is Clerk's word, and the audience is checked.
-		return &policy.Identity{TokenType: clerk.TypeTemplate, UserID: s.UserID, Audiences: s.Audiences}
+		return &policy.Identity{TokenType: clerk.TypeTemplate, UserID: s.UserID, Audiences: s.Audiences, Claims: policy.NewClaims(s.Claims)}
 	case m != nil:
 		return machineIdentity(state.TokenType, m)
 	}
@@ -43,13 +43,17 @@ func sessionIdentity(s *clerk.Session) *policy.Identity {
 		Audiences:      s.Audiences,
 		Actor:          s.Actor,
 		ActorID:        s.ActorID,
+		Claims:         policy.NewClaims(s.Claims),
 	}
 }
 
 // machineIdentity gives each type of token what it can speak for, and nothing
 // else: a machine is never a user.
 func machineIdentity(tokenType string, m *clerk.Machine) *policy.Identity {
-	id := &policy.Identity{TokenType: tokenType, Scopes: m.Scopes, Audiences: m.Audiences, Actor: m.ActorID != "", ActorID: m.ActorID}
+	id := &policy.Identity{
+		TokenType: tokenType, Scopes: m.Scopes, Audiences: m.Audiences, Actor: m.ActorID != "", ActorID: m.ActorID,
+		Claims: policy.NewClaims(m.Claims),
+	}
 	named := false
 	switch tokenType {
 	case clerk.TypeM2M:

@@ -15,23 +15,33 @@ func (c *check) decide() *lack {
 	v := &c.verdict
 	s := c.snapshot
 	if s == nil {
-		in, _ := read(c.request, false)
+		in, _ := read(c.request, &stripper{})
 		v.RequestID = in.requestID
 		v.refuse(Unavailable, CodePolicyNotLoaded, "no policy is loaded yet")
 		return nil
 	}
-	v.Policy, v.detail = s.policy.Hash, s.policy.Denials.Detail
-
-	in, malformed := read(c.request, s.policy.DependsOnMethod())
-	v.RequestID, v.strip = in.requestID, in.strip
+	v.adopt(s.policy)
+	in, malformed := read(c.request, &s.strip)
+	v.RequestID, v.strip, v.cookie = in.requestID, in.strip, in.cookie
 	if malformed != "" {
 		v.refuse(Malformed, CodeRequestMalformed, malformed)
 		return nil
 	}
-	m, ok := c.match()
+	m, ok := c.match(c.request.Method)
 	if !ok {
 		return nil
 	}
+	if in.isPreflight(c.request.Method) && c.preflight(in.preflightOf, m) {
+		return nil
+	}
+	c.note(m)
+	missing := c.admit(m, &in)
+	c.shadow(m)
+	return missing
+}
+
+// admit looks at who calls, as far as the route wants to know, and decides.
+func (c *check) admit(m policy.Match, in *reading) *lack {
 	switch {
 	case m.Route == nil || m.Route.Access == policy.AccessDeny || m.Route.Access == policy.AccessPublic:
 		// Credentials are not looked at: what is wrong with them cannot matter.
@@ -39,27 +49,27 @@ func (c *check) decide() *lack {
 	case m.Route.Access == policy.AccessWebhook:
 		c.verifyWebhook(m)
 	case in.authorizations > 1:
-		v.refuse(Malformed, CodeRequestMalformed, "the request has more than one authorization header")
+		c.verdict.refuse(Malformed, CodeRequestMalformed, "the request has more than one authorization header")
 	default:
-		return c.authenticate(m, &in)
+		return c.authenticate(m, in)
 	}
 	return nil
 }
 
-// match finds the route, or refuses a path that has more than one reading.
-func (c *check) match() (policy.Match, bool) {
+// match finds the route of a method, or refuses a path that has more than one
+// reading.
+func (c *check) match(method string) (policy.Match, bool) {
 	raw, _ := splitTarget(c.request.Path)
 	path, err := c.snapshot.policy.ReadPath(raw)
 	if err == nil {
 		var m policy.Match
 		m, err = c.snapshot.policy.Match(&policy.Request{
-			Method:  c.request.Method,
+			Method:  method,
 			Host:    policy.NormalHost(c.request.Host),
 			Path:    path,
 			Context: c.request.Context,
 		})
 		if err == nil {
-			c.note(m)
 			return m, true
 		}
 	}
@@ -72,7 +82,7 @@ func (c *check) note(m policy.Match) {
 	if m.Route == nil {
 		return
 	}
-	c.verdict.Route = m.Route.Name
+	c.verdict.Route, c.verdict.hidden = m.Route.Name, m.Route.OnDeny.Hide
 	if c.trace != nil {
 		c.verdict.Access, c.verdict.Params = m.Route.Access.String(), m.Params()
 	}
@@ -126,6 +136,9 @@ func isPending(s *clerk.State) bool { return s.SignedIn && s.Session != nil && s
 // judgeCaller lets the policy decide about who was verified.
 func (c *check) judgeCaller(who *caller) {
 	id := identityOf(&who.state)
+	if c.given != nil && c.given.Identity != nil {
+		id = c.given.Identity
+	}
 	if id == nil {
 		c.verdict.refuse(Fault, CodeInternalError, "a verified caller has no identity")
 		return
@@ -136,9 +149,7 @@ func (c *check) judgeCaller(who *caller) {
 	}
 	c.verdict.Identity = id
 	c.judge(who.match, id)
-	if c.verdict.Code == string(policy.CodeOrgRequired) {
-		c.redirectToOrganizations(who.request)
-	}
+	c.redirectForbidden(who)
 }
 
 // unauthenticated refuses a request for want of good credentials.
@@ -174,8 +185,8 @@ func (c *check) clerkRequest(route *policy.Route, in *reading) *clerk.Request {
 // or what has to be waited for before they can say. Answers of the Backend API
 // that are at hand are used at once.
 func (c *check) authenticationState(r *clerk.Request) (clerk.State, *lack) {
-	if c.session != nil {
-		return claimsState(c.session, c.now), nil
+	if c.given != nil {
+		return c.given.state(c.now), nil
 	}
 	for {
 		r.Replies, r.UnknownKey = c.progress.replies, c.progress.unknownKey

@@ -40,7 +40,9 @@ func problem(v *Verdict, status int) []byte {
 		Code:      v.Code,
 		RequestID: v.RequestID,
 	}
-	if v.detail && v.Kind != Fault {
+	if v.hides() {
+		p.Code = CodeNotFound
+	} else if v.detail && v.Kind != Fault {
 		p.Detail = v.Detail
 	}
 	if v.reverification != nil {

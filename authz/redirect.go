@@ -24,7 +24,7 @@ func (c *check) redirectThroughClerk(state *clerk.State) {
 // tasks of a pending session, for whoever can go there: a document on a route
 // that sessions open.
 func (c *check) redirectToSignIn(who *caller, pending bool) {
-	if who.state.NoRedirect || !who.match.Route.Tokens.Has(policy.TokenSession) || !who.request.IsDocument() {
+	if c.verdict.hidden || who.state.NoRedirect || !who.match.Route.Tokens.Has(policy.TokenSession) || !who.request.IsDocument() {
 		return
 	}
 	if in := c.instanceOf(who); in != nil {
@@ -32,16 +32,21 @@ func (c *check) redirectToSignIn(who *caller, pending bool) {
 	}
 }
 
-// redirectToOrganizations does the same for want of an active organisation.
-func (c *check) redirectToOrganizations(r *clerk.Request) {
-	page := c.snapshot.policy.Denials.SelectOrgURL.Value
-	if page == "" || !r.IsDocument() {
+// redirectForbidden does the same for a caller who may not: to the page of the
+// route for those, else, for want of an active organisation, to where one can be
+// selected. What a document is asked to verify again is not for another page.
+func (c *check) redirectForbidden(who *caller) {
+	v, page := &c.verdict, who.match.Route.OnDeny.Redirect.Value
+	if page == "" && v.Code == string(policy.CodeOrgRequired) && !v.hidden {
+		page = c.snapshot.policy.Denials.SelectOrgURL.Value
+	}
+	if page == "" || v.Kind != Forbidden || v.reverification != nil || !who.request.IsDocument() {
 		return
 	}
 	if strings.HasPrefix(page, "/") {
-		page = r.PublicURL(page)
+		page = who.request.PublicURL(page)
 	}
-	c.verdict.location = page
+	v.location = page
 }
 
 // instanceOf returns the instance whose sign-in page a caller is sent to: the

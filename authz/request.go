@@ -48,6 +48,7 @@ type reading struct {
 	secFetchDest   string
 	referer        string
 	origin         string
+	preflightOf    string // the method that a CORS preflight asks for
 	forwardedHost  string
 	forwardedProto string
 	requestID      string
@@ -59,7 +60,7 @@ type reading struct {
 
 // read walks the headers once. The sentence it returns says what makes the
 // request unreadable; it is empty if nothing does.
-func read(r *Request, stripOverrides bool) (in reading, malformed string) {
+func read(r *Request, strip *stripper) (in reading, malformed string) {
 	switch {
 	case r.Malformed != "":
 		return in, r.Malformed
@@ -71,7 +72,7 @@ func read(r *Request, stripOverrides bool) (in reading, malformed string) {
 		return in, "the request has no host"
 	}
 	for i := range r.Headers {
-		if malformed = in.take(r, &r.Headers[i], stripOverrides); malformed != "" {
+		if malformed = in.take(r, &r.Headers[i], strip); malformed != "" {
 			return in, malformed
 		}
 	}
@@ -79,7 +80,7 @@ func read(r *Request, stripOverrides bool) (in reading, malformed string) {
 }
 
 // take files one header away.
-func (in *reading) take(r *Request, h *Header, stripOverrides bool) (malformed string) {
+func (in *reading) take(r *Request, h *Header, strip *stripper) (malformed string) {
 	name := lower(h.Name)
 	switch name {
 	case "":
@@ -99,6 +100,8 @@ func (in *reading) take(r *Request, h *Header, stripOverrides bool) (malformed s
 		in.referer = join(in.referer, h.Value, ", ")
 	case "origin":
 		in.origin = join(in.origin, h.Value, ", ")
+	case "access-control-request-method":
+		in.preflightOf = join(in.preflightOf, h.Value, ", ")
 	case "x-forwarded-host":
 		in.forwardedHost = join(in.forwardedHost, h.Value, ", ")
 	case "x-forwarded-proto":
@@ -110,7 +113,7 @@ func (in *reading) take(r *Request, h *Header, stripOverrides bool) (malformed s
 	case ":authority", ":path", ":method":
 		return in.takePseudo(r, name, h.Value)
 	}
-	if mustStrip(name, stripOverrides) {
+	if strip.takes(name) {
 		in.strip = append(in.strip, name)
 	}
 	return ""

@@ -18,7 +18,7 @@ func TestRepeatedHeadersHaveOneReading(t *testing.T) {
 		{"x-request-id", "not printable"}, {"x-request-id", "one"}, {"x-request-id", "two"},
 		{"authorization", ""}, {"authorization", "Bearer a"},
 	}}
-	got, malformed := read(r, false)
+	got, malformed := read(r, &stripper{})
 	want := reading{
 		secFetchDest: "document, empty", accept: "text/html, */*", referer: "https://a/", origin: "https://a, null",
 		forwardedHost: "a, b", forwardedProto: "https, http", cookie: "a=1; b=2", requestID: "one",

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,36 @@ func applySetCookies(cookie string, directives []string, now time.Time) string {
 	for _, directive := range directives {
 		jar = jar.apply(readSetCookie(directive, now))
 	}
+	return jar.String()
+}
+
+// withoutClerkCookies takes Clerk's own cookies, with a suffix or without, out of
+// a cookie header. It is returned as it is if there is none.
+func withoutClerkCookies(cookie string) string {
+	jar := splitCookies(cookie)
+	rest := slices.DeleteFunc(slices.Clone(jar), func(c receivedCookie) bool { return isClerkCookie(c.name) })
+	if len(rest) == len(jar) {
+		return cookie
+	}
+	return rest.String()
+}
+
+func isClerkCookie(name string) bool {
+	for _, own := range [...]string{"__session", "__client_uat", "__refresh"} {
+		if suffix, ok := strings.CutPrefix(name, own); ok && (suffix == "" || suffix[0] == '_') {
+			return true
+		}
+	}
+	return strings.HasPrefix(name, "__clerk_")
+}
+
+// cookieJar holds the cookies of a request in their order.
+type cookieJar []receivedCookie
+
+type receivedCookie struct{ name, pair string }
+
+// String writes the cookies that can be written into a header.
+func (jar cookieJar) String() string {
 	var pairs []string
 	for _, c := range jar {
 		if writableText(c.pair) {
@@ -30,11 +61,6 @@ func applySetCookies(cookie string, directives []string, now time.Time) string {
 	}
 	return strings.Join(pairs, "; ")
 }
-
-// cookieJar holds the cookies of a request in their order.
-type cookieJar []receivedCookie
-
-type receivedCookie struct{ name, pair string }
 
 // splitCookies splits at ';' only, as the SDK does.
 func splitCookies(header string) cookieJar {

@@ -53,6 +53,7 @@ type authenticator interface {
 // changes. Create it with [Compile].
 type Snapshot struct {
 	policy        *policy.Policy
+	strip         stripper
 	authenticator authenticator // instances, below
 	instances     clerk.Instances
 	hosts         []*policy.Hosts // one for each instance; nil: every host

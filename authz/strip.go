@@ -1,48 +1,54 @@
 package authz
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
-
-// identityHeader is one header that tells the service who is calling, and
-// where its value comes from.
-type identityHeader struct {
-	name  string
-	value func(*policy.Identity) string
-}
-
-// identityHeaders lists the identity headers. Each is set or removed on every
-// pass.
-var identityHeaders = [...]identityHeader{
-	{"x-user-id", func(id *policy.Identity) string { return id.UserID }},
-	{"x-org-id", func(id *policy.Identity) string { return id.OrgID }},
-}
 
 // clerkInternal begins the names that Clerk's own middlewares use between
 // themselves and the application behind them (x-clerk-auth-token and others).
 // An application that trusts them must not get a client's.
 const clerkInternal = "x-clerk-"
 
-// mustStrip reports whether a received header of this name (in lower case)
-// must be kept from the service: an identity header or one of Clerk's internal
-// ones in any spelling, and, if the policy depends on the method, those that
-// ask a framework to pretend another method.
-func mustStrip(name string, overrides bool) bool {
-	if !strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, "x_") {
-		return false
+// stripper knows which headers of a client must not reach the service. The zero
+// stripper knows those that never may.
+type stripper struct {
+	identity  []string // the policy's identity headers, in lower case
+	overrides bool     // the policy depends on the method
+}
+
+func newStripper(p *policy.Policy) stripper {
+	s := stripper{overrides: p.DependsOnMethod()}
+	for i := range p.IdentityHeaders {
+		s.identity = append(s.identity, p.IdentityHeaders[i].Name)
 	}
+	return s
+}
+
+// takes reports whether a received header of this name (in lower case) must be
+// kept from the service: an identity header or one of Clerk's internal ones in
+// any spelling, and, if the policy depends on the method, those that ask a
+// framework to pretend another method.
+func (s *stripper) takes(name string) bool {
 	twin := canonical(name)
-	if strings.HasPrefix(twin, clerkInternal) {
+	if slices.Contains(s.identity, twin) {
 		return true
 	}
-	for i := range identityHeaders {
-		if twin == identityHeaders[i].name {
-			return true
-		}
+	switch {
+	case !strings.HasPrefix(twin, "x-"):
+		return false
+	case strings.HasPrefix(twin, clerkInternal):
+		return true
 	}
-	return overrides && isMethodOverride(twin)
+	switch twin {
+	case "x-user-id", "x-org-id":
+		// Also where the policy has other names for them: a service may still
+		// look at those that it was once told to trust.
+		return true
+	}
+	return s.overrides && isMethodOverride(twin)
 }
 
 // isMethodOverride names what Rails, Express, Laravel, Symfony and others read

@@ -42,6 +42,7 @@ const (
 	CodeInternalError    = "internal-error"
 
 	CodeBackendUnavailable = "backend-unavailable"
+	CodeNotFound           = "not-found"           // told to the client only, in place of the code of a hidden route
 	CodeHandshake          = "handshake"           // the end of a handshake on a development instance
 	CodeTypeMismatch       = "token-type-mismatch" // also Clerk's reason, from internal/clerk
 
@@ -64,6 +65,12 @@ type Verdict struct {
 	ClerkReason string
 	// Detail is a sentence for operators. It never holds text of the client's.
 	Detail string
+	// Shadow is the reason for which the request would have been denied, had its
+	// route not been in shadow mode. It is set on passes only.
+	Shadow string
+	// Dropped are the identity headers whose value, a claim, no header can carry.
+	// The service did not get them. Only passes have any.
+	Dropped []string
 	// Presented says whether the client showed a credential at all.
 	Presented bool
 	// Route is the name of the matched route; empty if none matched.
@@ -83,7 +90,10 @@ type Verdict struct {
 	Access string
 	Params map[string]string
 
-	detail           bool                   // tell the client Detail
+	detail           bool // tell the client Detail
+	hidden           bool // the route answers 404 for every 401 and 403
+	headers          []policy.IdentityHeader
+	withhold         withholding            // what the service must not see
 	strip            []string               // received headers to remove on a pass
 	cookie           string                 // what the request's cookies are after setCookies
 	setCookies       []string               // Set-Cookie values, on every outcome
@@ -93,6 +103,12 @@ type Verdict struct {
 	resourceMetadata string                 // of the challenge (RFC 9728)
 	retryAfter       time.Duration          // 0: unknown
 	reverification   *policy.Reverification // what the front end shall ask for
+}
+
+// withholding says which credentials are taken out of a request that passes.
+type withholding struct {
+	authorization  bool
+	sessionCookies bool
 }
 
 // Outcome returns "pass" or "deny", as logs, metrics and metadata write it.
@@ -105,6 +121,19 @@ func (v *Verdict) Outcome() string {
 
 func (v *Verdict) refuse(kind Kind, code, detail string) {
 	v.Kind, v.Code, v.Detail = kind, code, detail
+}
+
+// letPass turns a refusal for want of a caller, or of what the caller may do, into
+// a pass that remembers it. Every other verdict stays.
+func (v *Verdict) letPass() {
+	if v.Kind != Unauthenticated && v.Kind != Forbidden || v.Code == "" {
+		return
+	}
+	if v.handshake {
+		v.setCookies = nil // they count redirects, of which there is none
+	}
+	v.Shadow = v.Code
+	v.Kind, v.Code, v.location, v.reverification = Passed, "", "", nil
 }
 
 // fail turns a verdict into a fault. What was to go into the answer is dropped:

@@ -69,9 +69,6 @@ func fieldNames() []string {
 		"token.type", "token.scopes", "machine.id"}
 }
 
-// isListField reports whether a field is a list of texts.
-func isListField(name string) bool { return name == "org.permissions" || name == "token.scopes" }
-
 // field returns a field by its name; empty if there is no value, or no such
 // field.
 func (id *Identity) field(name string) fact {
