@@ -80,10 +80,10 @@ func (w *watchdog) health(ctx context.Context, t *testing.T, s *sidecar) {
 	}
 }
 
-// TestReloadsUnderLoad: two policies take turns 200 times while requests come in.
+// TestReloadsUnderLoad: two policies take turns 1,000 times while requests come in.
 // Each answer is that of one of them, and once the log says which, of that one.
 func TestReloadsUnderLoad(t *testing.T) {
-	const reloads = 200
+	const reloads = 1000
 	c := newClerk(t, clerktest.Options{Live: true})
 	policies, tokens := alternatives(c)
 	s := startSidecar(t, policies[0].policy).ready()
