@@ -148,6 +148,11 @@
 // a token of a JWT template. The actor is act of the token; one who is there and
 // not known, and the silence of a JWT template about it, meet neither word.
 //
+// What the service is told is in identity, a source for each header; see
+// [IdentityHeader]. A route in shadow mode lets pass who would be denied, and one
+// whose preflight is pass lets CORS preflights pass; Decide does not look at
+// either, nor at onDeny, which are about the answer.
+//
 // A token of a type that is not in tokens, which are sessions if nothing else is
 // said, is nobody's.
 //
