@@ -265,6 +265,14 @@ func TestPreflights(t *testing.T) {
 	if a := w.ask("OPTIONS", "/api/x", origin, post, "X-HTTP-Method-Override: DELETE"); !slices.Contains(a.Remove, "x-http-method-override") {
 		t.Errorf("the method can be overridden: %v", a.Remove)
 	}
+	// The announced request would have two readings, and so has its preflight.
+	cased := newWorld(t, "preflight: pass\nroutes: [{name: put, path: /Admin, methods: [PUT]}, {name: rest, path: '/{x}'}]\n")
+	cased.allow(cased.ask("OPTIONS", "/admin", origin, post))
+	cased.deny(cased.ask("OPTIONS", "/admin", origin, "access-control-request-method: PUT"), 400, "path-ambiguous")
+	bare := newWorld(t, "preflight: pass\nroutes: [{name: api, path: /api/**}]\n")
+	if a := bare.ask("OPTIONS", "/api/x", origin, post, "x-http-method: DELETE"); !slices.Contains(a.Remove, "x-http-method") {
+		t.Errorf("the method can be overridden: %v", a.Remove)
+	}
 	checked := newWorld(t, strings.Replace(preflights, "preflight: pass\n", "", 1))
 	checked.deny(checked.ask("OPTIONS", "/api/x", origin, post), 401, "session-token-and-uat-missing")
 }

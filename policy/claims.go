@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"encoding/json"
 	"sync"
 )
@@ -42,10 +41,6 @@ func (c *Claims) Raw(path []string) (raw json.RawMessage, ok bool) {
 // members reads an object one level deep. Anything else, also an object with
 // something after it, has none.
 func members(raw []byte) map[string]json.RawMessage {
-	raw = bytes.TrimLeft(raw, " \t\r\n")
-	if len(raw) == 0 || raw[0] != '{' {
-		return nil
-	}
 	var out map[string]json.RawMessage
 	if json.Unmarshal(raw, &out) != nil {
 		return nil
