@@ -25,9 +25,13 @@
 //	PARITY_SHOWN=50 go test …              shows that many differences in full
 //	PARITY_SEED=7 PARITY_CASE=123 go test -run Fresh -v ./internal/parity
 //
+// Clerk's createRouteMatcher is asked, too: about the patterns and the paths of
+// policy/testdata/routematcher.json, with which package policy compares its own.
+//
 // New cases need Node and the SDK (cd internal/parity/sdk && npm ci); the stored
 // answers need neither. After a change to the generator or of the SDK's version,
-// "go test ./internal/parity -run Stored -update" asks the SDK again.
+// "go test ./internal/parity -run Stored -update" asks the SDK again (make
+// parity-update).
 //
 // The keys in testdata were made for these tests and sign nothing else.
 package parity

@@ -14,8 +14,11 @@ import (
 // sdkFolder holds the SDK, once npm ci has run there.
 const sdkFolder = "sdk"
 
-// sdkVersion is the version that the lock file pins.
-func sdkVersion() (string, error) {
+// sdkVersion is the version of the SDK that the lock file pins.
+func sdkVersion() (string, error) { return pinned("@clerk/backend") }
+
+// pinned is the version of a package that the lock file pins.
+func pinned(name string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(sdkFolder, "package-lock.json"))
 	if err != nil {
 		return "", err
@@ -26,7 +29,7 @@ func sdkVersion() (string, error) {
 	if err = json.Unmarshal(text, &lock); err != nil {
 		return "", err
 	}
-	return lock.Packages["node_modules/@clerk/backend"].Version, nil
+	return lock.Packages["node_modules/"+name].Version, nil
 }
 
 // sdkMissing says what there is not to run the SDK with, and how to get it; ""
