@@ -36,7 +36,7 @@ parity:
 	@.ci/fetch-sdk
 	CLERKGATE_REQUIRE_SDK=1 PARITY_CASES=$(PARITY_CASES) go test ./internal/parity -run Fresh -count=1 -timeout 60m -v
 
-## parity-update: ask the SDK again for the stored answers
+## parity-update: ask the SDK again for the stored answers, those about path patterns included
 parity-update:
 	@.ci/fetch-sdk
 	CLERKGATE_REQUIRE_SDK=1 go test ./internal/parity -run Stored -count=1 -update

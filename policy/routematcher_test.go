@@ -12,6 +12,7 @@ import (
 // routeMatcher is what createRouteMatcher of Clerk's SDK makes of patterns and
 // paths; internal/parity holds the file against the SDK.
 type routeMatcher struct {
+	SDK       string              // the version of @clerk/shared
 	Paths     map[string][]string // by what is special about them
 	Malformed []string            // paths that the SDK answers with 400
 	// Patterns holds the paths that each pattern matches, by kind of pattern;
@@ -54,10 +55,11 @@ func wider() map[string]func(pattern, path string) bool {
 	}
 }
 
-// escapesReserved reports whether the path escapes a reserved character (RFC
-// 3986, section 2.2) that the pattern has.
+// escapesReserved reports whether the path escapes a character that the pattern
+// has and that JavaScript's decodeURI leaves escaped. It does so with more of them
+// (ECMA-262, section 19.2.6), which no pattern can have.
 func escapesReserved(pattern, path string) bool {
-	for _, c := range "!$&'()*+,=:@" {
+	for _, c := range "$&,=@" {
 		if strings.ContainsRune(pattern, c) && strings.Contains(strings.ToUpper(path), fmt.Sprintf("%%%02X", c)) {
 			return true
 		}
