@@ -25,6 +25,8 @@ type explainCommand struct {
 	jwks    string
 	now     string
 	output  string
+
+	allowUnset bool
 }
 
 func newExplainCommand() *cobra.Command {
@@ -59,6 +61,7 @@ Clerk's Backend API would be, the answer is 503 backend-unavailable.`,
 	f.StringVar(&c.jwks, "jwks", "", "JWKS `file` that verifies tokens")
 	f.StringVar(&c.now, "now", "", "`time` by which exp and nbf are judged, RFC 3339 (default: the clock)")
 	f.StringVarP(&c.output, "output", "o", "text", "text or json")
+	f.BoolVar(&c.allowUnset, "allow-unset", false, "do without unset variables; a Clerk instance that is unknown is replaced by a stand-in")
 	return cmd
 }
 
@@ -88,7 +91,7 @@ func (c *explainCommand) run(cmd *cobra.Command, method, target string) error {
 	if err := keys.load(); err != nil {
 		return err
 	}
-	snapshot, problems, err := loadPolicy(c.policy, policy.Options{Env: os.LookupEnv}, keys.connect)
+	snapshot, problems, err := c.load(keys)
 	if err != nil {
 		return err
 	}
@@ -113,6 +116,14 @@ func (c *explainCommand) run(cmd *cobra.Command, method, target string) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(e)
+}
+
+// load loads the policy as serve would, unless variables may be unset.
+func (c *explainCommand) load(keys *explainKeys) (*authz.Snapshot, policy.Problems, error) {
+	if c.allowUnset {
+		return loadOffline(c.policy, keys.connect)
+	}
+	return loadPolicy(c.policy, policy.Options{Env: os.LookupEnv}, keys.connect)
 }
 
 // explain decides, with a token or with claims that count as verified.
