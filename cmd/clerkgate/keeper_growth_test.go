@@ -17,7 +17,10 @@ type grown struct {
 	heap       uint64 // bytes in use
 }
 
-func measure() grown {
+// measure counts while the load waits, so that nothing is in flight.
+func measure(load *sync.RWMutex) grown {
+	load.Lock()
+	defer load.Unlock()
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC() // what the first only moved aside
@@ -47,11 +50,14 @@ func TestAThousandReloads(t *testing.T) {
 	var stop atomic.Bool
 	var asked, failed atomic.Int64
 	var load sync.WaitGroup
+	var pause sync.RWMutex
 	for range 2 {
 		load.Go(func() {
 			for !stop.Load() {
+				pause.RLock()
 				a := k.engine.Check(t.Context(), &authz.Request{Method: "GET", Path: "/me", Host: "api.example.com", Scheme: "https",
 					Headers: []authz.Header{{Name: "authorization", Value: "Bearer " + token}}})
+				pause.RUnlock()
 				asked.Add(1)
 				if !a.Allow {
 					failed.Add(1)
@@ -62,11 +68,11 @@ func TestAThousandReloads(t *testing.T) {
 	for range 50 {
 		k.reloadBoth()
 	}
-	early := measure()
+	early := measure(&pause)
 	for range 450 {
 		k.reloadBoth()
 	}
-	late := measure()
+	late := measure(&pause)
 	stop.Store(true)
 	load.Wait()
 	if failed.Load() > 0 || asked.Load() < 1000 {
