@@ -64,6 +64,19 @@ func New(o Options) *Engine {
 // verified tokens stay: they depend on keys, not on policies.
 func (e *Engine) Use(s *Snapshot) { e.snapshot.Store(s) }
 
+// CacheStats counts what the cache of verified tokens did.
+type CacheStats struct {
+	// Hits and Misses count the signatures that were remembered, good or bad,
+	// and those that had to be computed.
+	Hits, Misses uint64
+	// Entries is how many verified tokens are remembered.
+	Entries int
+}
+
+// CacheStats returns the counts since the engine was made. They are zero without a
+// cache.
+func (e *Engine) CacheStats() CacheStats { return CacheStats(e.cache.Stats()) }
+
 // Errors of [Engine.Ready].
 var (
 	ErrPolicyNotLoaded = errors.New("no policy is loaded")
