@@ -20,7 +20,6 @@ import (
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/examples/quickstart"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
-	"github.com/clerkgate/clerkgate/internal/telemetry"
 )
 
 // signalContext ends at the first SIGINT or SIGTERM.
@@ -86,7 +85,11 @@ func (s *demoStage) startSidecar(ctx context.Context) (string, error) {
 		return "", r.problems.Err()
 	}
 	socket := filepath.Join(s.dir, "authz.sock")
-	k := newKeeper(authz.New(authz.Options{Observer: telemetry.NewDecisionLog(logger)}), from, r)
+	engine, metrics, err := newEngine(logger, authz.DefaultTokenCache)
+	if err != nil {
+		return "", err
+	}
+	k := newKeeper(engine, metrics, from, r)
 	side, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: []string{"unix://" + socket}, logger: logger})
 	if err != nil {
 		return "", err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/internal/telemetry"
 	"github.com/clerkgate/clerkgate/internal/watch"
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -34,6 +35,7 @@ const (
 // then.
 type keeper struct {
 	engine   *authz.Engine
+	metrics  *telemetry.Metrics
 	from     policySource
 	logger   *slog.Logger
 	watcher  *watch.Watcher   // nil: files are not watched
@@ -49,9 +51,11 @@ type keeper struct {
 }
 
 // newKeeper puts the first policy into force.
-func newKeeper(engine *authz.Engine, from policySource, first *regime) *keeper {
+func newKeeper(engine *authz.Engine, metrics *telemetry.Metrics, from policySource, first *regime) *keeper {
 	engine.Use(first.snapshot)
-	return &keeper{engine: engine, from: from, logger: from.logger, current: first, patience: keysPatience, retire: retirement}
+	metrics.UseTokenCache(engine.CacheStats)
+	metrics.Use(first.inForce())
+	return &keeper{engine: engine, metrics: metrics, from: from, logger: from.logger, current: first, patience: keysPatience, retire: retirement}
 }
 
 // run keeps the policy until ctx ends, and leaves nothing running. It calls ready
@@ -84,6 +88,7 @@ func (k *keeper) run(ctx context.Context, ready func()) {
 		case <-anyReady(waiting):
 		case <-k.late:
 			k.late = nil
+			k.metrics.ReloadFailed()
 			k.sayLate()
 		}
 	}
@@ -192,6 +197,8 @@ func (k *keeper) replace() {
 	old := k.current
 	k.engine.Use(k.next.snapshot)
 	k.current, k.next, k.late = k.next, nil, nil
+	k.metrics.Use(k.current.inForce())
+	k.metrics.ReloadSucceeded()
 	k.current.describe(k.logger, "policy reloaded", "replaced", old.hash())
 	for _, s := range old.beyond(k.current) {
 		if s.stop != nil {
@@ -213,6 +220,7 @@ func (k *keeper) unchanged(asked bool) {
 // again only if somebody asked.
 func (k *keeper) refuse(problems policy.Problems, asked bool) {
 	k.drop(nil)
+	k.metrics.ReloadFailed()
 	var all []string
 	for _, p := range problems {
 		all = append(all, p.String())

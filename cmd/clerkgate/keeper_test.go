@@ -84,7 +84,7 @@ func TestRequestsOfTheOldPolicyAreFinished(t *testing.T) {
 // TestTheSameRefusalIsToldOnce, unless somebody asks.
 func TestTheSameRefusalIsToldOnce(t *testing.T) {
 	k := keep(t, (*kept).alone, nil)
-	other := &keeper{logger: k.logger, from: k.from, current: k.current}
+	other := &keeper{logger: k.logger, metrics: k.metrics, from: k.from, current: k.current}
 	for _, step := range []struct {
 		message string
 		asked   bool

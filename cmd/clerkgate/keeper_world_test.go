@@ -18,6 +18,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/internal/telemetry"
 )
 
 // records is a log that can be waited for.
@@ -103,7 +104,11 @@ func keep(t *testing.T, policy func(*kept) string, configure func(*kept)) *kept 
 	if err != nil || first.snapshot == nil {
 		t.Fatal(err, first.problems)
 	}
-	k.keeper = newKeeper(authz.New(authz.Options{}), from, first)
+	metrics, err := telemetry.NewMetrics(logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.keeper = newKeeper(authz.New(authz.Options{Observer: metrics}), metrics, from, first)
 	k.keeper.hangups = k.hangups
 	if configure != nil {
 		configure(k)

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/internal/telemetry"
 	"github.com/clerkgate/clerkgate/jwks"
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -105,6 +106,29 @@ func (r *regime) watched(file string) []string { return append([]string{file}, r
 
 // hash names the policy.
 func (r *regime) hash() string { return r.snapshot.Policy().Hash }
+
+// inForce is what metrics tell of the policy.
+func (r *regime) inForce() telemetry.InForce {
+	p := r.snapshot.Policy()
+	f := telemetry.InForce{Policy: p.Hash, Routes: len(p.Routes)}
+	if p.Shadow {
+		f.Shadow = append(f.Shadow, "")
+	}
+	for _, route := range p.Routes {
+		if route.Shadow {
+			f.Shadow = append(f.Shadow, route.Name)
+		}
+	}
+	for _, k := range r.outside.keys {
+		if k.source != nil {
+			f.Keys = append(f.Keys, k.source)
+		}
+	}
+	for _, client := range r.outside.clients {
+		f.Backends = append(f.Backends, client)
+	}
+	return f
+}
 
 // describe writes to the log what an operator has to know of a policy from now on
 // in force, under this message.

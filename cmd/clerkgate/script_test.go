@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -57,8 +60,9 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(env.WorkDir, "jwks.json"), keys, 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await-health": awaitHealth,
-			"terminate":    terminate,
+			"await-health":  awaitHealth,
+			"await-metrics": awaitMetrics,
+			"terminate":     terminate,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
@@ -86,6 +90,41 @@ func awaitHealth(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return err
 	})
+}
+
+// awaitMetrics waits until the admin address tells each of these series with its
+// value: await-metrics ADDRESS LINE...
+func awaitMetrics(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await-metrics address line...")
+	}
+	await(ts, func(ctx context.Context) error {
+		client, base := probeClient(args[0])
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/metrics", nil)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = response.Body.Close() }()
+		return lacksLine(response.Body, args[1:])
+	})
+}
+
+// lacksLine names the first of the lines that a text does not have.
+func lacksLine(text io.Reader, lines []string) error {
+	body, err := io.ReadAll(text)
+	if err != nil {
+		return err
+	}
+	for _, line := range lines {
+		if !strings.Contains("\n"+string(body), "\n"+line+"\n") {
+			return fmt.Errorf("no line %s in\n%s", line, body)
+		}
+	}
+	return nil
 }
 
 // terminate sends SIGTERM to the script's newest background program.

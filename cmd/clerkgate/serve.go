@@ -71,7 +71,7 @@ answered for --drain, then the server stops. A second signal stops at once.`,
 	f := cmd.Flags()
 	f.StringVar(&c.policy, "policy", "", "policy `file`")
 	f.StringArrayVar(&c.listen, "listen", []string{defaultListen}, "`address` for Envoy: host:port or unix:///path (repeatable)")
-	f.StringVar(&c.admin, "admin", defaultAdmin, "HTTP `address` for health endpoints; empty turns it off")
+	f.StringVar(&c.admin, "admin", defaultAdmin, "HTTP `address` for health endpoints and metrics; empty turns it off")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "json", "json or text")
 	f.IntVar(&c.tokenCache, "token-cache", authz.DefaultTokenCache, "how many verified tokens to remember; 0 turns it off")
@@ -101,7 +101,11 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	if r.snapshot.Instances() == 0 {
 		return from.errNoInstance()
 	}
-	k := newKeeper(authz.New(authz.Options{TokenCache: cacheSize(c.tokenCache), Observer: telemetry.NewDecisionLog(logger)}), from, r)
+	engine, metrics, err := newEngine(logger, cacheSize(c.tokenCache))
+	if err != nil {
+		return err
+	}
+	k := newKeeper(engine, metrics, from, r)
 	k.watcher, k.hangups = watch.New(logger), hangups
 	s, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: c.listen, admin: c.admin, logger: logger, drain: c.drain})
 	if err != nil {
@@ -109,6 +113,16 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	}
 	r.describe(logger, "policy loaded")
 	return s.run(ctx, first)
+}
+
+// newEngine makes an engine whose decisions are counted and logged.
+func newEngine(logger *slog.Logger, tokenCache int) (*authz.Engine, *telemetry.Metrics, error) {
+	metrics, err := telemetry.NewMetrics(logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	observers := telemetry.Observers{metrics, telemetry.NewDecisionLog(logger)}
+	return authz.New(authz.Options{TokenCache: tokenCache, Observer: observers}), metrics, nil
 }
 
 // browserObstacles says what keeps handshakes from succeeding, so that browsers

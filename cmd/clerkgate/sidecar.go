@@ -50,7 +50,7 @@ type sidecar struct {
 // before anything is served.
 func newSidecar(ctx context.Context, o sidecarOptions) (*sidecar, error) {
 	s := &sidecar{sidecarOptions: o, grpc: extauthz.NewServer(o.keeper.engine)}
-	s.http = admin.NewServer(admin.NewHandler(s.ready))
+	s.http = admin.NewServer(admin.NewHandler(s.ready, o.keeper.metrics.Handler()))
 	for _, address := range o.listen {
 		l, err := listen(ctx, address)
 		if err != nil {

@@ -10,9 +10,10 @@ import (
 	"github.com/clerkgate/clerkgate/internal/admin"
 )
 
-func TestHealthEndpoints(t *testing.T) {
+func TestEndpoints(t *testing.T) {
 	notYet := func() error { return errors.New("no policy is loaded") }
 	fine := func() error { return nil }
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "some 1\n") })
 	for _, tt := range []struct {
 		name         string
 		ready        func() error
@@ -25,10 +26,12 @@ func TestHealthEndpoints(t *testing.T) {
 		{"ready", fine, "GET", "/readyz", 200, "ok\n"},
 		{"head works for probes", fine, "HEAD", "/readyz", 200, ""},
 		{"nothing to post", fine, "POST", "/readyz", 405, "Method Not Allowed\n"},
+		{"metrics", notYet, "GET", "/metrics", 200, "some 1\n"},
+		{"nobody changes them", fine, "POST", "/metrics", 405, "Method Not Allowed\n"},
 		{"nothing else here", fine, "GET", "/metricz", 404, "404 page not found\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			server := httptest.NewServer(admin.NewHandler(tt.ready))
+			server := httptest.NewServer(admin.NewHandler(tt.ready, metrics))
 			defer server.Close()
 			request, err := http.NewRequestWithContext(t.Context(), tt.method, server.URL+tt.path, nil)
 			if err != nil {

@@ -1,14 +1,37 @@
-// Package telemetry records what was decided.
+// Package telemetry records what was decided: in a log, and in numbers.
 //
 // [NewDecisionLog] returns an observer for an authz.Engine that writes one
 // log/slog record for each decision: when, what was asked, which route, what
 // came out and why, how long it took, and the identity facts that a policy
 // reads.
 //
-// It never writes a token, a cookie, a body, a query value, the target of a
+// The log never holds a token, a cookie, a body, a query value, the target of a
 // redirect or any request header other than the request id: the path is cut at
 // the '?', and the identity is what was verified. A path is the client's text,
 // so it is cut at [MaxPath] bytes.
+//
+// [NewMetrics] returns an observer that counts decisions, by OpenTelemetry, and
+// whose Handler answers scrapes by Prometheus:
+//
+//	clerkgate_decisions_total{route,outcome,reason,token}
+//	clerkgate_check_duration_seconds
+//	clerkgate_shadow_disagreements_total{route}
+//	clerkgate_identity_headers_dropped_total{header}
+//	clerkgate_policy_reload_total{result}
+//	clerkgate_policy_info{hash}, clerkgate_policy_routes
+//	clerkgate_token_cache_{hits_total,misses_total,entries}
+//	clerkgate_jwks_{fetches_total{result},age_seconds,keys,refetch_suppressed_total}
+//	clerkgate_backend_requests_total{call,result}
+//
+// Labels are what a policy names, and closed sets: outcome is pass or deny, reason
+// the verdict's code, token the type of the token that was verified, each empty if
+// there is none; nothing that a client sends becomes one. The routes of a policy
+// that was replaced keep their series until the process ends. Beyond 20,000 series
+// of a counter, decisions count under the route [OtherRoutes].
+//
+// A reload is a success once the policy is in force. It is a failure if something
+// is wrong with the policy, and, first, if its new Clerk instances take long to get
+// keys. A policy that is the one in force already counts as neither.
 package telemetry
 
 import (

@@ -40,6 +40,8 @@ var forbidden = []struct {
 	{"internal/clerk", module + "/internal/backend", "what an answer means does not depend on who fetched it"},
 	{"authz", module + "/internal/backend", "nothing between a request and its answer opens a socket; the client is passed in"},
 	{"internal/admin", module + "/policy", "health is told by a function, so that the page cannot change a decision"},
+	{"internal/admin", "github.com/prometheus/...", "metrics are a handler that is passed in"},
+	{"authz", module + "/internal/telemetry", "what was decided is told to an observer that is passed in"},
 	{"internal/watch", module + "/...", "that a file has changed does not depend on what is in it"},
 	{"internal/telemetry", module + "/authz/extauthz", "what is recorded is the verdict, whichever door asked"},
 }
