@@ -42,6 +42,8 @@ var forbidden = []struct {
 	{"internal/admin", module + "/policy", "health is told by a function, so that the page cannot change a decision"},
 	{"internal/admin", "github.com/prometheus/...", "metrics are a handler that is passed in"},
 	{"authz", module + "/internal/telemetry", "what was decided is told to an observer that is passed in"},
+	{"internal/openapi", "net/http", "a description is compared, never fetched, and neither is what it refers to"},
+	{"internal/openapi", module + "/authz/...", "which route takes an operation is for the policy alone to say"},
 	{"internal/watch", module + "/...", "that a file has changed does not depend on what is in it"},
 	{"internal/telemetry", module + "/authz/extauthz", "what is recorded is the verdict, whichever door asked"},
 }
