@@ -9,6 +9,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/internal/clerk"
+	"github.com/clerkgate/clerkgate/internal/openapi"
 	"github.com/clerkgate/clerkgate/jwks"
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -22,7 +23,11 @@ func newCheckCommand() *cobra.Command {
 helps, a hint. Exits with 1 if there is an error, or with --strict a warning.
 
 Variables such as ${CLERK_PUBLISHABLE_KEY} are taken from the environment; in
-CI, where they are not set, use --allow-unset.`,
+CI, where they are not set, use --allow-unset.
+
+With --openapi it compares the policies with OpenAPI 3.0 to 3.2 or Swagger 2.0
+descriptions (YAML or JSON) and warns of every operation that no route but a
+catch-all covers, and of every route that no operation has.`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return c.run(cmd.OutOrStdout(), cmd.ErrOrStderr(), files)
@@ -30,14 +35,21 @@ CI, where they are not set, use --allow-unset.`,
 	}
 	cmd.Flags().BoolVar(&c.strict, "strict", false, "let warnings fail, too")
 	cmd.Flags().BoolVar(&c.allowUnset, "allow-unset", false, "take unset variables as placeholders")
+	cmd.Flags().StringArrayVar(&c.openapi, "openapi", nil, "compare with the API that this file describes; repeatable")
 	return cmd
 }
 
 type checkCommand struct {
 	strict, allowUnset bool
+	openapi            []string
+	described          []*openapi.Description // what openapi names
 }
 
 func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
+	described, err := c.describe(w)
+	if err != nil {
+		return err
+	}
 	failed := false
 	var unread error
 	for _, file := range files {
@@ -50,7 +62,7 @@ func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 			continue
 		}
 		printProblems(w, problems)
-		if problems.Err() != nil || c.strict && problems.Count(policy.Warning) > 0 {
+		if !described || problems.Err() != nil || c.strict && problems.Count(policy.Warning) > 0 {
 			failed = true
 			continue
 		}
@@ -70,8 +82,32 @@ func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 // check judges a policy exactly as serve does, without keys from the network and
 // without the files that hold secrets.
 func (c *checkCommand) check(file string) (policy.Problems, error) {
-	_, problems, err := loadPolicy(file, policy.Options{Env: os.LookupEnv, AllowUnset: c.allowUnset}, checkConnection)
-	return problems, err
+	snapshot, problems, err := loadPolicy(file, policy.Options{Env: os.LookupEnv, AllowUnset: c.allowUnset}, checkConnection)
+	if snapshot == nil || len(c.described) == 0 {
+		return problems, err
+	}
+	found := openapi.Compare(snapshot.Policy(), c.described...)
+	return append(policy.Merge(problems, found.Routes), found.Operations...), err
+}
+
+// describe reads the descriptions that policies are compared with. It reports
+// whether all are sound; those that are not are printed, and then none counts.
+func (c *checkCommand) describe(w io.Writer) (bool, error) {
+	sound := true
+	for _, file := range c.openapi {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return false, unreadable(file, err)
+		}
+		d, problems := openapi.Read(file, src)
+		printProblems(w, problems)
+		sound = sound && d != nil
+		c.described = append(c.described, d)
+	}
+	if !sound {
+		c.described = nil
+	}
+	return sound, nil
 }
 
 // checkConnection checks what can be checked about an instance's connection.

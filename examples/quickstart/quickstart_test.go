@@ -17,6 +17,7 @@ import (
 	"github.com/clerkgate/clerkgate/examples/quickstart"
 	"github.com/clerkgate/clerkgate/examples/quickstart/invoices"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/internal/openapi"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -53,6 +54,22 @@ func TestREADMEIsRight(t *testing.T) {
 	}
 	if rows != 8 {
 		t.Errorf("the README has %d rows, want 8", rows)
+	}
+}
+
+// Every operation of openapi.yaml has its route, and every route its operation.
+func TestPolicyCoversTheAPI(t *testing.T) {
+	src, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, problems := openapi.Read("openapi.yaml", src)
+	if described == nil {
+		t.Fatal(problems)
+	}
+	found := openapi.Compare(load(t), described)
+	for _, problem := range append(found.Routes, found.Operations...) {
+		t.Error(problem)
 	}
 }
 
