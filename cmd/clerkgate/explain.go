@@ -1,17 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/internal/suite"
 	"github.com/clerkgate/clerkgate/jwks"
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -27,6 +32,10 @@ type explainCommand struct {
 	output  string
 
 	allowUnset bool
+
+	tests    string
+	as       string
+	identity *suite.Identity // nil unless --tests
 }
 
 func newExplainCommand() *cobra.Command {
@@ -40,10 +49,13 @@ would get. Exits with 0 whatever the outcome.
 
 A token is verified with the policy's jwtKey or with --jwks; without either its
 signature is not checked, and the output says so. --claims takes the payload of a
-session token as JSON, for a caller who has no token yet. Nobody is asked: where
-Clerk's Backend API would be, the answer is 503 backend-unavailable.`,
+session token as JSON, for a caller who has no token yet. --tests and --as take an
+identity of a test file, with its clock and its policy unless --now and --policy say
+otherwise, and do without unset variables as clerkgate test does. Nobody is asked:
+where Clerk's Backend API would be, the answer is 503 backend-unavailable.`,
 		Example: `  clerkgate explain --policy policy.yaml GET https://app.example.com/orders
-  clerkgate explain --policy policy.yaml --claims admin.json -o json POST https://app.example.com/orgs/acme/invoices`,
+  clerkgate explain --policy policy.yaml --claims admin.json -o json POST https://app.example.com/orgs/acme/invoices
+  clerkgate explain --tests policy_test.yaml --as admin DELETE https://app.example.com/orgs/acme/invoices/7`,
 		Args: usageArgs(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.validate(); err != nil {
@@ -58,6 +70,8 @@ Clerk's Backend API would be, the answer is 503 backend-unavailable.`,
 	f.StringArrayVar(&c.context, "context", nil, "context extension, as `name=value` (repeatable)")
 	f.StringVar(&c.token, "token", "", "`token`, sent as authorization: Bearer")
 	f.StringVar(&c.claims, "claims", "", "JSON `file` with the claims of a session token that counts as verified")
+	f.StringVar(&c.tests, "tests", "", "test `file` with the identity that --as names")
+	f.StringVar(&c.as, "as", "", "`name` of an identity of --tests, or anonymous")
 	f.StringVar(&c.jwks, "jwks", "", "JWKS `file` that verifies tokens")
 	f.StringVar(&c.now, "now", "", "`time` by which exp and nbf are judged, RFC 3339 (default: the clock)")
 	f.StringVarP(&c.output, "output", "o", "text", "text or json")
@@ -68,8 +82,12 @@ Clerk's Backend API would be, the answer is 503 backend-unavailable.`,
 // validate checks what flags can say wrongly.
 func (c *explainCommand) validate() error {
 	switch {
-	case c.policy == "":
+	case c.policy == "" && c.tests == "":
 		return fmt.Errorf("--policy is required")
+	case (c.tests == "") != (c.as == ""):
+		return fmt.Errorf("--tests and --as belong together")
+	case c.tests != "" && (c.token != "" || c.claims != ""):
+		return fmt.Errorf("--as already says who calls; leave out --token and --claims")
 	case c.output != "text" && c.output != "json":
 		return fmt.Errorf("-o is %q; use text or json", c.output)
 	case c.token != "" && c.claims != "":
@@ -82,6 +100,9 @@ func (c *explainCommand) run(cmd *cobra.Command, method, target string) error {
 	request, err := c.request(method, target)
 	if err != nil {
 		return usageError{err, cmd.CommandPath()}
+	}
+	if err := c.readTests(cmd.ErrOrStderr()); err != nil {
+		return err
 	}
 	clock, err := c.clock()
 	if err != nil {
@@ -118,6 +139,31 @@ func (c *explainCommand) run(cmd *cobra.Command, method, target string) error {
 	return encoder.Encode(e)
 }
 
+// readTests takes from the test file what the command line left to it.
+func (c *explainCommand) readTests(stderr io.Writer) error {
+	if c.tests == "" {
+		return nil
+	}
+	src, err := os.ReadFile(c.tests)
+	if err != nil {
+		return unreadable(c.tests, err)
+	}
+	file, problems := suite.Read(c.tests, src)
+	if file == nil {
+		printProblems(stderr, problems)
+		return fmt.Errorf("%s: cannot be used because of the errors above", c.tests)
+	}
+	if c.identity = file.Identities[c.as]; c.identity == nil {
+		return withHint(fmt.Errorf("%s: no identity is called %q", c.tests, c.as), "there are "+strings.Join(slices.Sorted(maps.Keys(file.Identities)), ", "))
+	}
+	c.allowUnset = true
+	c.policy = cmp.Or(c.policy, file.Policy)
+	if c.now == "" && !file.Now.IsZero() {
+		c.now = file.Now.Format(time.RFC3339)
+	}
+	return nil
+}
+
 // load loads the policy as serve would, unless variables may be unset.
 func (c *explainCommand) load(keys *explainKeys) (*authz.Snapshot, policy.Problems, error) {
 	if c.allowUnset {
@@ -128,11 +174,16 @@ func (c *explainCommand) load(keys *explainKeys) (*authz.Snapshot, policy.Proble
 
 // explain decides, with a token or with claims that count as verified.
 func (c *explainCommand) explain(ctx context.Context, engine *authz.Engine, r *authz.Request) (*explanation, error) {
+	if c.identity != nil {
+		v, a := c.identity.Decide(ctx, engine, r)
+		e := newExplanation(r, &v, &a)
+		e.credential = !c.identity.Given() && looksAtToken(&v)
+		return e, nil
+	}
 	if c.claims == "" {
 		v, a := engine.Explain(ctx, r)
 		e := newExplanation(r, &v, &a)
-		// What only the Backend API could tell has not been judged at all.
-		e.credential = v.Presented && v.Code != authz.CodeBackendUnavailable && v.Access != policy.AccessWebhook.String()
+		e.credential = looksAtToken(&v)
 		return e, nil
 	}
 	payload, err := os.ReadFile(c.claims)
@@ -146,25 +197,18 @@ func (c *explainCommand) explain(ctx context.Context, engine *authz.Engine, r *a
 	return newExplanation(r, &v, &a), nil
 }
 
-// request makes the request that the command line describes. The URL is taken
-// apart by hand: a URL parser would clean up the very oddities that one may
-// want explained.
+// looksAtToken reports whether a token was judged. What only the Backend API could
+// tell has not been judged at all.
+func looksAtToken(v *authz.Verdict) bool {
+	return v.Presented && v.Code != authz.CodeBackendUnavailable && v.Access != policy.AccessWebhook.String()
+}
+
+// request makes the request that the command line describes.
 func (c *explainCommand) request(method, target string) (*authz.Request, error) {
-	scheme, rest, ok := strings.Cut(target, "://")
-	if !ok || (scheme != "http" && scheme != "https") {
-		return nil, fmt.Errorf("%q is not an http or https URL", target)
+	r, err := suite.NewRequest(method, target)
+	if err != nil {
+		return nil, err
 	}
-	host, path := rest, "/"
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		host, path = rest[:i], rest[i:]
-	}
-	if strings.HasPrefix(path, "?") {
-		path = "/" + path
-	}
-	if host == "" {
-		return nil, fmt.Errorf("%q has no host", target)
-	}
-	r := &authz.Request{Method: method, Scheme: scheme, Host: host, Path: path}
 	for _, h := range c.headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok || name == "" {

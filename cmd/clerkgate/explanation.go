@@ -74,8 +74,33 @@ func newExplanation(r *authz.Request, v *authz.Verdict, a *authz.Answer) *explan
 	return e
 }
 
+// brief leaves out what a person need not read who asks why a request was
+// decided otherwise than expected: what comes after the condition that failed, and
+// the headers.
+func (e *explanation) brief() *explanation {
+	short := *e
+	short.Headers = headerChanges{}
+	for i := range e.Conditions {
+		if c := &e.Conditions[i]; c.Holds || strings.Contains(c.Line, ".") {
+			continue
+		}
+		end := i + 1
+		for end < len(e.Conditions) && strings.Contains(e.Conditions[end].Line, ".") {
+			end++ // what is in it
+		}
+		short.Conditions = e.Conditions[i:end]
+		break
+	}
+	return &short
+}
+
 // writeText prints the explanation for a person.
 func (e *explanation) writeText(w io.Writer) error {
+	_, err := io.WriteString(w, e.text())
+	return err
+}
+
+func (e *explanation) text() string {
 	var b strings.Builder
 	if e.Outcome == "pass" {
 		fmt.Fprintf(&b, "PASS  %s\n", e.request)
@@ -104,8 +129,7 @@ func (e *explanation) writeText(w io.Writer) error {
 	if e.unverified {
 		b.WriteString("note: the signature of the token was not checked (no jwtKey in the policy, no --jwks)\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 // writeCondition prints one line of require. One inside a nest is indented; that

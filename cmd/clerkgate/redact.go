@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/internal/suite"
 )
 
 // hidden stands for a secret that is not shown.
@@ -16,6 +17,22 @@ func shown(h authz.Header) string {
 		return hidden
 	}
 	return h.Value
+}
+
+// redactResult hides in the result of a test what an explanation hides.
+func redactResult(r *suite.Result) {
+	if _, set := r.Got.Headers["cookie"]; set {
+		r.Got.Headers["cookie"] = hidden
+	}
+	r.Got.Redirect = redactURL(r.Got.Redirect)
+	for i := range r.Differences {
+		switch d := &r.Differences[i]; d.Field {
+		case "header cookie":
+			d.Got = hidden
+		case "redirect":
+			d.Got = redactURL(d.Got)
+		}
+	}
 }
 
 // redactURL hides the values of the query parameters that carry a session: in

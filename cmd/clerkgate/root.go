@@ -47,7 +47,7 @@ Start here:
 		return usageError{err, cmd.CommandPath()}
 	})
 	root.AddCommand(
-		newServeCommand(), newCheckCommand(), newExplainCommand(),
+		newServeCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(),
 		newDevCommand(), newTokenCommand(), newDemoCommand(),
 		newHealthCommand(), newVersionCommand(),
 	)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,9 +27,25 @@ func TestMain(m *testing.M) {
 // has no other clock.
 const scriptLifetime = time.Hour
 
+// tokenTests is a test file with identities of tokens.
+const tokenTests = `policy: token.yaml
+identities:
+  cleo: {token: %s}
+  forger: {token: %s}
+tests:
+  - name: a token
+    request: {url: https://api.acme.com/me}
+    as: cleo
+    expect: {outcome: pass, headers: {x-user-id: user_cleo}}
+  - name: a forged token
+    request: {url: https://api.acme.com/me}
+    as: forger
+    expect: {code: token-invalid-signature}
+`
+
 // TestScripts runs the stories in testdata against the real main. Each finds in
-// its environment and folder: CLERK_PUBLISHABLE_KEY, CLERK_JWT_KEY and jwks.json
-// of one Clerk instance, tokens ADMIN (of org_acme, role org:admin, permission
+// its environment and folder: CLERK_PUBLISHABLE_KEY, CLERK_JWT_KEY jwks.json
+// and token_test.yaml of one Clerk instance, tokens ADMIN (of org_acme, role org:admin, permission
 // org:invoices:manage), MEMBER (of org_acme), ALONE (no organisation), OLD
 // (expired) and FORGED (signed with another key under the same id).
 func TestScripts(t *testing.T) {
@@ -57,7 +74,9 @@ func TestScripts(t *testing.T) {
 			for name, token := range tokens {
 				env.Setenv(name, token)
 			}
-			return os.WriteFile(filepath.Join(env.WorkDir, "jwks.json"), keys, 0o600)
+			tests := fmt.Sprintf(tokenTests, tokens["ALONE"], tokens["FORGED"])
+			return errors.Join(os.WriteFile(filepath.Join(env.WorkDir, "jwks.json"), keys, 0o600),
+				os.WriteFile(filepath.Join(env.WorkDir, "token_test.yaml"), []byte(tests), 0o600))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await-health":  awaitHealth,

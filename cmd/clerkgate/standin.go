@@ -21,13 +21,18 @@ func loadOffline(file string, connect func(policy.Clerk) (authz.Connection, erro
 	if err != nil {
 		return nil, nil, unreadable(file, err)
 	}
+	snapshot, problems := compileOffline(file, src, connect)
+	return snapshot, problems, nil
+}
+
+func compileOffline(file string, src []byte, connect func(policy.Clerk) (authz.Connection, error)) (*authz.Snapshot, policy.Problems) {
 	p, problems := policy.Load(file, src, policy.Options{Env: os.LookupEnv, AllowUnset: true})
 	if p == nil {
-		return nil, problems, nil
+		return nil, problems
 	}
 	standIn(p)
 	snapshot, more := authz.Compile(p, connect)
-	return snapshot, policy.Merge(problems, more), nil
+	return snapshot, policy.Merge(problems, more)
 }
 
 // standIn completes a policy that was loaded without all of its variables, so that
