@@ -34,6 +34,7 @@ Start here:
   clerkgate demo                       see it work, no Clerk account needed
   clerkgate check policy.yaml          validate a policy
   clerkgate explain --policy policy.yaml GET https://app.example.com/orders
+  clerkgate test policy_test.yaml      run a policy's unit tests
   clerkgate serve --policy policy.yaml run the sidecar`,
 		Args:              usageArgs(cobra.NoArgs),
 		SilenceErrors:     true,

@@ -44,6 +44,7 @@ var forbidden = []struct {
 	{"authz", module + "/internal/telemetry", "what was decided is told to an observer that is passed in"},
 	{"internal/openapi", "net/http", "a description is compared, never fetched, and neither is what it refers to"},
 	{"internal/openapi", module + "/authz/...", "which route takes an operation is for the policy alone to say"},
+	{"internal/suite", module + "/authz/extauthz", "a test of a policy holds behind every door"},
 	{"internal/watch", module + "/...", "that a file has changed does not depend on what is in it"},
 	{"internal/telemetry", module + "/authz/extauthz", "what is recorded is the verdict, whichever door asked"},
 }
