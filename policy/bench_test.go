@@ -11,7 +11,7 @@ func manyRoutes(n int) string {
 	var b strings.Builder
 	b.WriteString("version: 1\nroutes:\n")
 	for i := range n {
-		fmt.Fprintf(&b, "  - {name: r%d, path: '/service%d/orgs/{org}/items/*', methods: [GET], require: {org: any}}\n", i, i)
+		fmt.Fprintf(&b, "  - {name: r%d, path: '/service%d/orgs/{org}/items/*', methods: [GET], require: {org: '{org}'}}\n", i, i)
 	}
 	return b.String()
 }
@@ -55,10 +55,20 @@ routes:
 }
 
 func BenchmarkLoad(b *testing.B) {
-	src := []byte(manyRoutes(1000))
-	for b.Loop() {
-		if _, problems := Load("policy.yaml", src, Options{Env: environ}); problems.Err() != nil {
-			b.Fatal(problems.Err())
-		}
+	for _, n := range []int{1000, 10000} {
+		src := []byte(manyRoutes(n))
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, problems := Load("policy.yaml", src, Options{Env: environ}); problems.Err() != nil {
+					b.Fatal(problems.Err())
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("%d/lints", n), func(b *testing.B) {
+			p, l := readPolicy("policy.yaml", src, Options{Env: environ})
+			for b.Loop() {
+				l.lint(p)
+			}
+		})
 	}
 }

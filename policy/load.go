@@ -19,17 +19,25 @@ type Options struct {
 // that is wrong at once, sorted by place. The policy is nil if, and only if, a
 // problem is an error.
 func Load(file string, src []byte, opt Options) (*Policy, Problems) {
+	p, l := readPolicy(file, src, opt)
+	if l.problems.Err() != nil {
+		return nil, Merge(l.problems, nil)
+	}
+	l.lint(p)
+	return p, Merge(l.problems, nil)
+}
+
+// readPolicy reads a policy. It can be used if the loader has no error.
+func readPolicy(file string, src []byte, opt Options) (*Policy, *loader) {
 	l := &loader{source: newSource(file, src), options: opt, broken: map[*yaml.Node]bool{}}
 	p := &Policy{File: file, Hash: hash(src), source: l.source}
 	if root := l.parse(src); root != nil {
 		l.policy(p, root)
 	}
-	problems := Merge(l.problems, nil)
-	if problems.Err() != nil {
-		return nil, problems
+	if l.problems.Err() == nil {
+		p.index = newMatcher(p.Routes)
 	}
-	p.index = newMatcher(p.Routes)
-	return p, problems
+	return p, l
 }
 
 // loader collects the problems of one policy file.
@@ -41,6 +49,9 @@ type loader struct {
 	tokens   []tokenUse          // the types of tokens that routes ask for
 
 	preflightPass bool // of routes that do not say
+
+	whole      *object     // the document
+	routeTexts []routeText // what Policy.Routes was read from
 }
 
 func (l *loader) report(sev Severity, pos Pos, message, hint string) {

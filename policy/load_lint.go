@@ -1,22 +1,5 @@
 package policy
 
-// contradiction warns of lines that cannot hold together.
-func (l *lineReader) contradiction(lines group) {
-	if len(lines) == 0 {
-		return
-	}
-	if _, none := lines[0].line.(noOrg); !none {
-		return
-	}
-	for _, q := range lines[1:] {
-		if q.name == "role" || q.name == "permission" {
-			l.warn(lines[0].pos, "nobody can pass: role and permission need an active organisation, and org: none forbids one",
-				"split the route, or drop one of the lines")
-			return
-		}
-	}
-}
-
 // neverHold warns of lines that no token of the route's types meets.
 func (l *lineReader) neverHold(lines group) {
 	if l.route.Tokens == 0 {

@@ -18,6 +18,7 @@ func (l *loader) require(r *Route, o *object, paths []patternAt) {
 	reader := &lineReader{l, r, paths}
 	r.require = reader.lines(o, 0)
 	reader.unguarded(r.require, false)
+	reader.contradictions(r.require, demands{accepted: accepted(r), types: accepted(r)})
 }
 
 // lines reads the lines of require, or of one group of a nest, in the order in
@@ -29,7 +30,6 @@ func (l *lineReader) lines(o *object, depth int) group {
 		lines = append(lines, o.line("reverification", &freshFactors{l.reverification(n)},
 			"the user must verify their factors again"))
 	}
-	l.contradiction(lines)
 	l.neverHold(lines)
 	return lines
 }

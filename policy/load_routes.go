@@ -25,6 +25,7 @@ func (l *loader) routes(p *Policy, root *object) {
 		l.fail(place(n), "routes is a list, not "+kind(n), "begin every route with a dash: - name: …")
 		return
 	}
+	l.whole = root
 	names := map[string]Pos{}
 	for _, item := range n.Content {
 		o := l.object(item, inRoute)
@@ -45,6 +46,7 @@ func (l *loader) route(o *object, names map[string]Pos) *Route {
 	l.routeName(r, o, names)
 	r.hosts = l.hostList(o)
 	paths := l.patterns(r, o)
+	l.routeTexts = append(l.routeTexts, routeText{r, o, paths})
 	r.methods = l.methods(o)
 	r.context = l.context(o)
 	if _, there := o.fields["webhook"]; there {

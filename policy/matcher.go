@@ -176,15 +176,8 @@ func appendAlive(list []candidate, c candidate) []candidate {
 // first returns the candidate with the lowest sequence number that matches; its
 // route is nil if there is none. segments are folded as the index is.
 func (x *index) first(req *Request, segments []string) candidate {
-	s := search{request: req, segments: segments, best: candidate{sequence: math.MaxInt}}
-	if x == nil {
-		return s.best
-	}
-	if len(req.Host) <= maxHost {
-		s.visit(x.exact[req.Host], 0)
-		s.wildcards(x.wildcard, req.Host)
-	}
-	s.visit(x.any, 0)
+	s := newSearch(req, segments)
+	s.run(x)
 	return s.best
 }
 
@@ -193,6 +186,23 @@ type search struct {
 	request  *Request
 	segments []string
 	best     candidate
+	work     int // how many things were looked at
+}
+
+func newSearch(req *Request, segments []string) search {
+	return search{request: req, segments: segments, best: candidate{sequence: math.MaxInt}}
+}
+
+// run looks at every tree that has patterns for the host.
+func (s *search) run(x *index) {
+	if x == nil {
+		return
+	}
+	if len(s.request.Host) <= maxHost {
+		s.visit(x.exact[s.request.Host], 0)
+		s.wildcards(x.wildcard, s.request.Host)
+	}
+	s.visit(x.any, 0)
 }
 
 // wildcards visits the trees of every suffix of the host that leaves at least
@@ -216,6 +226,7 @@ func (s *search) visit(n *node, depth int) {
 	if n == nil || n.least >= s.best.sequence {
 		return
 	}
+	s.work += 1 + len(n.lengths)
 	s.try(n.below)
 	if depth == len(s.segments) {
 		s.try(n.exact)
@@ -247,6 +258,7 @@ func (s *search) tryEach(list []candidate) {
 		if c.sequence >= s.best.sequence {
 			return
 		}
+		s.work++
 		if c.route.hasContext(s.request.Context) {
 			s.best = c
 			return

@@ -44,6 +44,15 @@ func (p *pattern) index(name string) (int, bool) {
 	return 0, false
 }
 
+// offset returns at which byte of the text a segment begins.
+func (p *pattern) offset(segment int) int {
+	at := 1
+	for range segment {
+		at += strings.IndexByte(p.text[at:], '/') + 1
+	}
+	return at
+}
+
 // literals yields every literal text of the pattern.
 func (p *pattern) literals() []string {
 	var out []string
