@@ -157,17 +157,8 @@ func (t routeText) item(key string, i int) Pos {
 	return place(n)
 }
 
-// item is what the file has there.
+// itemText is what the file has there.
 func (t routeText) itemText(key string, i int) string { return t.object.fields[key].Content[i].Value }
-
-// enumerate writes a list as a sentence does, and not more than a few of it.
-func enumerate(items []string) string {
-	const most = 3
-	if len(items) > most+1 {
-		items = append(slices.Clone(items[:most]), fmt.Sprintf("%d more", len(items)-most))
-	}
-	return alternatives(items, " and ")
-}
 
 // probe returns what a request finds. Its host and path are samples.
 func (l *linter) probe(x reading, host, method string, context map[string]string, s sample) candidate {

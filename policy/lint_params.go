@@ -10,7 +10,9 @@ import (
 // nobody compares the caller. Most parameters are names of things, such as the id
 // of an invoice, which only the service can judge: they are documentation. But an
 // {org} that the route does not use is the classic hole between tenants: everybody
-// with the role of an administrator, in whatever organisation, is one in this.
+// with the role of an administrator, in whatever organisation, is one in this. Where
+// the route requires nothing at all the service may well do the rest: a note.
+//
 // A name with a typing error is no case of its own: what require uses and the path
 // does not have is an error. Where the service does compare, a * says so.
 func (l *linter) unusedParameter(t routeText) {
@@ -22,19 +24,32 @@ func (l *linter) unusedParameter(t routeText) {
 			continue
 		}
 		for _, q := range p.params {
-			at := p.offset(q.index) + 1 // after { or :
-			switch {
-			case namesOrganisation(q.name) && accepted(t.Route)&(TokenSession|TokenAPIKey) != 0 && !t.require.literalOrg():
-				l.find(l.inside(p.scalar, at), fmt.Sprintf("nothing compares the parameter %s with the active organisation: who passes %s passes it for every organisation", q.name, t.name()),
-					fmt.Sprintf(`add org: "{%s}" to require; if the service compares it, write * instead of the parameter`, q.name))
-				return
-			case namesUser(q.name) && accepted(t.Route)&^TokenM2M != 0 && t.require.anybody():
-				l.find(l.inside(p.scalar, at), fmt.Sprintf("nothing compares the parameter %s with the user: who passes %s passes it for every user", q.name, t.name()),
-					fmt.Sprintf(`add user: "{%s}" to require; if the service compares it, write * instead of the parameter`, q.name))
-				return
+			line, whom, each := t.uncompared(q.name)
+			if line == "" {
+				continue
 			}
+			severity := Warning
+			if len(t.require) == 0 {
+				severity = Note
+			}
+			l.say(severity, l.inside(p.scalar, p.offset(q.index)+1), // after { or :
+				fmt.Sprintf("nothing compares the parameter %s with the %s: who passes %s passes it for every %s", q.name, whom, t.name(), each),
+				fmt.Sprintf(`add %s: "{%s}" to require; if the service compares it, write * instead of the parameter`, line, q.name))
+			return
 		}
 	}
+}
+
+// uncompared returns which line would compare a parameter with the caller, and how
+// messages call both sides; empty: none should.
+func (t routeText) uncompared(name string) (line, whom, each string) {
+	switch types := accepted(t.Route); {
+	case namesOrganisation(name) && types&(TokenSession|TokenAPIKey) != 0 && !t.require.literalOrg():
+		return "org", "active organisation", "organisation"
+	case namesUser(name) && types&^TokenM2M != 0 && t.require.anybody():
+		return "user", "user", "user"
+	}
+	return "", "", ""
 }
 
 // namesOrganisation reports names like org, orgId and tenant_slug.

@@ -154,9 +154,10 @@ func (w *walk) visit(n *node, depth int, less bool) {
 		w.take(n.exact)
 	}
 	own := p.at(depth, w.fold)
+	continued := ends && own.open && !own.none // by the end of the pattern, as in /** and (.*)
 	for text, t := range n.prefixes {
 		w.work++
-		if less || len(text) < len(own.text) || len(text) == len(own.text) && !(ends && own.open && !own.none) {
+		if less || len(text) < len(own.text) || len(text) == len(own.text) && !continued {
 			w.take(t)
 		}
 	}

@@ -109,10 +109,12 @@ func (l *loader) parties(c *Clerk, o *object) {
 	c.MissingAzp = choose(o, "missingAzp", MissingAzpDeny, []choice[MissingAzp]{
 		{"deny", MissingAzpDeny}, {"allow-cookie", MissingAzpAllowCookie}, {"allow", MissingAzpAllow},
 	})
+	n, ok := o.fields["missingAzp"]
+	c.MissingAzpSet = ok
 	if there {
 		return
 	}
-	if n, ok := o.fields["missingAzp"]; ok {
+	if ok {
 		l.fail(place(n), "missingAzp needs authorizedParties: without them azp is not checked at all", "add authorizedParties, or leave missingAzp out")
 		return
 	}

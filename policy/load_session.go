@@ -18,6 +18,11 @@ func (l *loader) browserSessions(c *Clerk, o *object) {
 	}
 	l.satellite(c, o)
 	l.organizationSync(c, o)
+	for _, key := range []string{"cookies", "handshake", "signInUrl", "proxyUrl", "satellite", "organizationSync"} {
+		if _, there := o.fields[key]; there {
+			c.ForBrowsers = true
+		}
+	}
 	if !c.Cookies {
 		l.needsCookies(o)
 	}

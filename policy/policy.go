@@ -101,6 +101,7 @@ type Clerk struct {
 	PublishableKey    Text
 	AuthorizedParties []Text
 	MissingAzp        MissingAzp
+	MissingAzpSet     bool
 	Issuers           []Text
 	Audiences         []Text
 	// ClockSkew is 5 s unless set; zero only if the policy says 0s.
@@ -132,6 +133,9 @@ type Clerk struct {
 	Satellite *Satellite
 	// OrganizationSync names the paths that activate an organisation.
 	OrganizationSync OrganizationSync
+	// ForBrowsers says that the entry has one of the keys that only the sessions
+	// of browsers need, such as signInUrl or handshake.
+	ForBrowsers bool
 }
 
 // Satellite is the satellite section of a Clerk instance.

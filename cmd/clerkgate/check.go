@@ -20,7 +20,8 @@ func newCheckCommand() *cobra.Command {
 		Use:   "check FILE…",
 		Short: "Validate policy files",
 		Long: `Validates policy files and prints every problem with its place and, where one
-helps, a hint. Exits with 1 if there is an error, or with --strict a warning.
+helps, a hint. Exits with 1 if there is an error, or with --strict a warning;
+notes never count.
 
 Variables such as ${CLERK_PUBLISHABLE_KEY} are taken from the environment; in
 CI, where they are not set, use --allow-unset.
@@ -83,7 +84,11 @@ func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 // without the files that hold secrets.
 func (c *checkCommand) check(file string) (policy.Problems, error) {
 	snapshot, problems, err := loadPolicy(file, policy.Options{Env: os.LookupEnv, AllowUnset: c.allowUnset}, checkConnection)
-	if snapshot == nil || len(c.described) == 0 {
+	if snapshot == nil {
+		return problems, err
+	}
+	problems = policy.Merge(problems, browserNotes(snapshot.Policy()))
+	if len(c.described) == 0 {
 		return problems, err
 	}
 	found := openapi.Compare(snapshot.Policy(), c.described...)

@@ -234,10 +234,6 @@ func (k *keeper) refuse(problems policy.Problems, asked bool) {
 // sayRefused writes a line for each problem, and one that sums up.
 func (k *keeper) sayRefused(problems policy.Problems) {
 	for _, p := range problems {
-		level := slog.LevelError
-		if p.Severity != policy.Error {
-			level = slog.LevelWarn
-		}
 		var attributes []any
 		if p.Line > 0 {
 			attributes = append(attributes, "at", fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col))
@@ -246,7 +242,7 @@ func (k *keeper) sayRefused(problems policy.Problems) {
 		if p.Hint != "" {
 			attributes = append(attributes, "hint", p.Hint)
 		}
-		k.logger.Log(context.Background(), level, "policy", attributes...)
+		k.logger.Log(context.Background(), level(p.Severity), "policy", attributes...)
 	}
 	k.sayKept("see above")
 }

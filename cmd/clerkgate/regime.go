@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -135,13 +136,24 @@ func (r *regime) inForce() telemetry.InForce {
 func (r *regime) describe(logger *slog.Logger, message string, more ...any) {
 	p := r.snapshot.Policy()
 	for _, problem := range r.problems {
-		logger.Warn("policy", "file", problem.File, "line", problem.Line, "message", problem.Message)
+		logger.Log(context.Background(), level(problem.Severity), "policy", "file", problem.File, "line", problem.Line, "message", problem.Message)
 	}
 	for i := range p.Clerk {
-		for _, obstacle := range browserObstacles(&p.Clerk[i]) {
-			logger.Warn("browsers cannot come in through Clerk's redirects, nor renew their sessions", "file", p.File, "instance", i+1, "because", obstacle)
+		for _, o := range browserObstacles(p, &p.Clerk[i]) {
+			logger.Warn("browsers cannot come in through Clerk's redirects, nor renew their sessions", "file", p.File, "instance", i+1, "because", o.because+"; "+o.repair)
 		}
 	}
 	attributes := append([]any{"file", p.File, "policy", p.Hash}, more...)
 	logger.Info(message, append(attributes, "routes", len(p.Routes), "instances", r.snapshot.Instances())...)
+}
+
+// level is at which level the log has a problem of a policy.
+func level(s policy.Severity) slog.Level {
+	switch s {
+	case policy.Warning:
+		return slog.LevelWarn
+	case policy.Note:
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }

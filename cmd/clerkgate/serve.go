@@ -15,7 +15,6 @@ import (
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/internal/telemetry"
 	"github.com/clerkgate/clerkgate/internal/watch"
-	"github.com/clerkgate/clerkgate/policy"
 )
 
 // Defaults of serve. Both listeners are on loopback: the sidecar shares a
@@ -123,23 +122,6 @@ func newEngine(logger *slog.Logger, tokenCache int) (*authz.Engine, *telemetry.M
 	}
 	observers := telemetry.Observers{metrics, telemetry.NewDecisionLog(logger)}
 	return authz.New(authz.Options{TokenCache: tokenCache, Observer: observers}), metrics, nil
-}
-
-// browserObstacles says what keeps handshakes from succeeding, so that browsers
-// are sent to sign in once a minute. No policy is wrong for it: many serve
-// programs only.
-func browserObstacles(c *policy.Clerk) []string {
-	if !c.Cookies || !c.Handshake {
-		return nil
-	}
-	var out []string
-	if c.SecretKey.Value == "" && c.SecretKeyFile.Value == "" {
-		out = append(out, "there is no secretKey to read the answers of Clerk's redirects with; set it, or handshake: false")
-	}
-	if len(c.AuthorizedParties) > 0 && c.MissingAzp == policy.MissingAzpDeny {
-		out = append(out, "tokens from Clerk's redirects have no azp, which authorizedParties asks for; set missingAzp: allow-cookie, or handshake: false")
-	}
-	return out
 }
 
 // cacheSize maps the flag to the engine's terms, where 0 is the default.
