@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -21,6 +22,9 @@ type explanation struct {
 	Conditions []policy.Condition `json:"conditions"`
 	Headers    headerChanges      `json:"headers"`
 	Location   string             `json:"location,omitempty"` // where the client is sent, without secrets
+	Reason     string             `json:"reason,omitempty"`   // of a hidden route: what the log has in place of Code
+	Shadow     string             `json:"shadow,omitempty"`   // the reason for which shadow mode alone lets pass
+	Dropped    []string           `json:"dropped,omitempty"`  // identity headers whose claim no header can carry
 	Detail     string             `json:"-"`
 
 	request    string
@@ -50,7 +54,10 @@ func newExplanation(r *authz.Request, v *authz.Verdict, a *authz.Answer) *explan
 		Detail:     v.Detail,
 	}
 	if a.Allow {
-		e.Status = 200
+		e.Status, e.Shadow, e.Dropped = 200, v.Shadow, v.Dropped
+	}
+	if a.Status == http.StatusNotFound {
+		e.Code, e.Reason = authz.CodeNotFound, v.Code
 	}
 	if e.Headers.Remove == nil {
 		e.Headers.Remove = []string{}
@@ -102,11 +109,7 @@ func (e *explanation) writeText(w io.Writer) error {
 
 func (e *explanation) text() string {
 	var b strings.Builder
-	if e.Outcome == "pass" {
-		fmt.Fprintf(&b, "PASS  %s\n", e.request)
-	} else {
-		fmt.Fprintf(&b, "DENY  %s  %d %s\n", e.request, e.Status, e.Code)
-	}
+	e.writeOutcome(&b)
 	if e.Detail != "" {
 		fmt.Fprintf(&b, "      %s\n", e.Detail)
 	}
@@ -115,15 +118,16 @@ func (e *explanation) text() string {
 	}
 	e.writeRoute(&b)
 	e.writeCaller(&b)
-	for i := range e.Conditions {
-		writeCondition(&b, &e.Conditions[i])
-	}
+	e.writeConditions(&b)
 	if e.Outcome == "pass" {
 		for _, name := range slices.Sorted(maps.Keys(e.Headers.Set)) {
 			fmt.Fprintf(&b, "sets    %s: %s\n", name, e.Headers.Set[name])
 		}
 		if len(e.Headers.Remove) > 0 {
 			fmt.Fprintf(&b, "removes %s\n", strings.Join(e.Headers.Remove, ", "))
+		}
+		if len(e.Dropped) > 0 {
+			fmt.Fprintf(&b, "note: no header can carry the claim of %s; encode it in the policy\n", strings.Join(e.Dropped, ", "))
 		}
 	}
 	if e.unverified {
@@ -132,17 +136,48 @@ func (e *explanation) text() string {
 	return b.String()
 }
 
-// writeCondition prints one line of require. One inside a nest is indented; that
-// it does not hold is no failure by itself.
-func writeCondition(b *strings.Builder, c *policy.Condition) {
-	mark, depth := "ok  ", strings.Count(c.Line, ".")
+// writeOutcome prints what becomes of the request, in one line.
+func (e *explanation) writeOutcome(b *strings.Builder) {
 	switch {
-	case !c.Holds && depth > 0:
+	case e.Shadow != "":
+		fmt.Fprintf(b, "PASS  %s  in shadow mode, else denied: %s\n", e.request, e.Shadow)
+	case e.Outcome == "pass":
+		fmt.Fprintf(b, "PASS  %s\n", e.request)
+	case e.Reason != "":
+		fmt.Fprintf(b, "DENY  %s  %d %s, which hides %s\n", e.request, e.Status, e.Code, e.Reason)
+	default:
+		fmt.Fprintf(b, "DENY  %s  %d %s\n", e.request, e.Status, e.Code)
+	}
+}
+
+// writeConditions prints the lines of require. Those inside a nest are indented;
+// the names of one depth are equally wide.
+func (e *explanation) writeConditions(b *strings.Builder) {
+	width := map[int]int{}
+	for i := range e.Conditions {
+		line := e.Conditions[i].Line
+		depth := strings.Count(line, ".")
+		width[depth] = max(width[depth], len(line))
+	}
+	for i := range e.Conditions {
+		c := &e.Conditions[i]
+		depth := strings.Count(c.Line, ".")
+		writeCondition(b, c, depth, width[depth])
+	}
+}
+
+// writeCondition prints one line. FAIL is the one for which the request was
+// denied; that another one does not hold, inside a nest or after it, decided
+// nothing.
+func writeCondition(b *strings.Builder, c *policy.Condition, depth, width int) {
+	mark := "ok  "
+	switch {
+	case !c.Holds && (depth > 0 || !c.Reached):
 		mark = "no  "
 	case !c.Holds:
 		mark = "FAIL"
 	}
-	fmt.Fprintf(b, "  %s%s  %-11s want %s, got %s", strings.Repeat("  ", depth), mark, c.Line, orNothing(c.Want), orNothing(c.Got))
+	fmt.Fprintf(b, "  %s%s  %-*s  want %s, got %s", strings.Repeat("  ", depth), mark, width, c.Line, orNothing(c.Want), orNothing(c.Got))
 	if !c.Holds {
 		fmt.Fprintf(b, "  (%s)", c.Code)
 	}
