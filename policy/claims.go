@@ -3,6 +3,8 @@ package policy
 import (
 	"encoding/json"
 	"sync"
+
+	"cel.dev/cel-go/common/types/ref"
 )
 
 // Claims are the claims of a verified token (RFC 7519 section 4), one JSON
@@ -12,6 +14,9 @@ type Claims struct {
 	payload []byte
 	once    sync.Once
 	members map[string]json.RawMessage
+
+	valueOnce sync.Once
+	decoded   ref.Val // for conditions; nil: not an object, or not readable
 }
 
 // NewClaims takes a token's payload, which must not be changed any more. The

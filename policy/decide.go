@@ -21,7 +21,7 @@ const (
 	CodeAudienceRequired       Code = "audience-required"       // the token is for none of the audiences
 	CodeActorForbidden         Code = "actor-forbidden"         // somebody acts for the user, or may do so
 	CodeActorRequired          Code = "actor-required"          // nobody who is known acts for the user
-	CodeConditionFailed        Code = "condition-failed"        // anyOf, allOf or not does not hold
+	CodeConditionFailed        Code = "condition-failed"        // when, anyOf, allOf or not does not hold, or a when could not be evaluated
 	CodeReverificationRequired Code = "reverification-required" // the user's factors were verified too long ago
 )
 
@@ -186,7 +186,7 @@ func (r *Route) judge(m Match, id *Identity) Decision {
 		if code == CodeNone {
 			continue
 		}
-		decision := Decision{Code: code, Line: q.name, Detail: q.explain(code)}
+		decision := Decision{Code: code.public(), Line: q.name, Detail: q.explain(code)}
 		if fresh, ok := q.line.(*freshFactors); ok {
 			decision.Reverification = &fresh.config
 		}

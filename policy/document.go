@@ -109,11 +109,16 @@ func (l *loader) syntaxHint(pos Pos, context string) string {
 		return "inside [] and {} quote text that holds { or }"
 	case strings.HasPrefix(rest, "\t"):
 		return "indent with spaces, not tabs"
+	case strings.HasPrefix(strings.TrimLeft(l.source.after(Pos{pos.Line, 1}), "- \t"), "when:"):
+		return quoteExpression
 	case rest != "" && strings.ContainsRune("@`%*&!", rune(rest[0])):
 		return "quote the value"
 	}
 	return ""
 }
+
+// quoteExpression helps with expressions that YAML takes for something else.
+const quoteExpression = "write the expression below when: |, or in quotes"
 
 // structure refuses everywhere what the language has nowhere.
 func (l *loader) structure(n *yaml.Node) {
@@ -182,6 +187,11 @@ func (l *loader) keys(n *yaml.Node) {
 			l.broken[key] = true
 		default:
 			first[key.Value] = key
+		}
+		if key.Value == "when" && value.Style&yaml.TaggedStyle != 0 {
+			l.fail(place(value), "YAML takes what begins with ! for a tag", quoteExpression)
+			l.broken[value] = true
+			continue
 		}
 		l.structure(value)
 	}

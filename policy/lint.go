@@ -28,8 +28,8 @@ type routeText struct {
 // probably not meant.
 type linter struct {
 	*loader
-	coarse   reading // which takes most for the same: what it does not find, nobody finds
-	written  reading
+	coarse   manner // which takes most for the same: what it does not find, nobody finds
+	written  manner
 	agree    bool           // all readings must find the same
 	place    map[*Route]int // which route of the policy it is
 	first    map[*Route]int // the sequence number of its first pattern
@@ -38,22 +38,22 @@ type linter struct {
 	findings int
 }
 
-// reading is a way of comparing paths.
-type reading struct {
+// manner is a way of comparing paths.
+type manner struct {
 	*index
 	fold func(string) string
 }
 
 // newLinter prepares to look at the routes.
 func (l *loader) newLinter(p *Policy) *linter {
-	n := &linter{loader: l, written: reading{p.index.written, asWritten}, agree: p.folding == foldAgree}
+	n := &linter{loader: l, written: manner{p.index.written, asWritten}, agree: p.folding == foldAgree}
 	switch p.folding {
 	case foldSensitive:
 		n.coarse = n.written
 	case foldInsensitive:
-		n.coarse = reading{p.index.ascii, lowerASCII}
+		n.coarse = manner{p.index.ascii, lowerASCII}
 	default:
-		n.coarse = reading{p.index.unicode, foldUnicode}
+		n.coarse = manner{p.index.unicode, foldUnicode}
 	}
 	n.place, n.first, n.weight = map[*Route]int{}, map[*Route]int{}, map[*Route]int{}
 	sequence := 0
@@ -161,7 +161,7 @@ func (t routeText) item(key string, i int) Pos {
 func (t routeText) itemText(key string, i int) string { return t.object.fields[key].Content[i].Value }
 
 // probe returns what a request finds. Its host and path are samples.
-func (l *linter) probe(x reading, host, method string, context map[string]string, s sample) candidate {
+func (l *linter) probe(x manner, host, method string, context map[string]string, s sample) candidate {
 	req := &Request{Method: method, Host: host, Context: context, Path: Path{read: true, trailing: s.trailing}}
 	run := newSearch(req, s.segments)
 	run.run(x.index)

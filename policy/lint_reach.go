@@ -76,7 +76,7 @@ func (e *elements) anyAlive() bool {
 // search finds out which items of a route's lists some request gets to. A request
 // for one of each is enough if it gets there; only what is left over after that
 // is tried with everything else.
-func (l *linter) search(t routeText, x reading) *elements {
+func (l *linter) search(t routeText, x manner) *elements {
 	hosts, methods := t.hostList(), t.methodList()
 	e := &elements{make([]element, len(t.patterns)), make([]element, len(hosts)), make([]element, len(methods))}
 	try := func(p, h, m int) bool {
@@ -118,7 +118,7 @@ func (e *element) settle(others, more int, try func(int, int) bool) {
 
 // alive reports whether there is a request for a pattern, host and method of a
 // route that finds the route by this pattern.
-func (l *linter) alive(x reading, r *Route, p *pattern, host, method string, took *takers) bool {
+func (l *linter) alive(x manner, r *Route, p *pattern, host, method string, took *takers) bool {
 	methods := []string{method}
 	if method == "GET" {
 		methods = []string{"GET", "HEAD"}
@@ -130,7 +130,7 @@ func (l *linter) alive(x reading, r *Route, p *pattern, host, method string, too
 
 // aliveWith tries one path of each length. Whatever takes it takes all paths of
 // that length, and if it has no end all longer ones.
-func (l *linter) aliveWith(x reading, r *Route, p *pattern, host, method string, took *takers) bool {
+func (l *linter) aliveWith(x manner, r *Route, p *pattern, host, method string, took *takers) bool {
 	q := question{p, sampleHost(host), method, r}
 	for s := p.shortest(asWritten); ; s = s.longer() {
 		endless := false
@@ -162,14 +162,14 @@ type question struct {
 	route        *Route
 }
 
-func (l *linter) ask(x reading, q question, s sample) candidate {
+func (l *linter) ask(x manner, q question, s sample) candidate {
 	return l.probe(x, q.host, q.method, q.route.context, sample{foldAll(s.segments, x.fold), s.trailing})
 }
 
 // caseCounts reports whether a pattern is still needed though an earlier one of its
 // route is the same if upper and lower case are equal: each reading must find the
 // route, and as written only the later pattern does.
-func (l *linter) caseCounts(x reading, q question, c candidate, s sample) bool {
+func (l *linter) caseCounts(x manner, q question, c candidate, s sample) bool {
 	return l.agree && x.index != l.written.index && l.ask(l.written, q, s).pattern == q.pattern && sameParams(c.pattern, q.pattern, q.route.params)
 }
 

@@ -52,6 +52,10 @@ type loader struct {
 
 	whole      *object     // the document
 	routeTexts []routeText // what Policy.Routes was read from
+
+	vouched    []IdentityHeader // headers of the policy whose values are verified
+	conditions *environment     // nil until there is a condition
+	reads      Reads            // of all conditions
 }
 
 func (l *loader) report(sev Severity, pos Pos, message, hint string) {
@@ -74,6 +78,7 @@ func (l *loader) policy(p *Policy, root *yaml.Node) {
 	clerkSound := l.problems.Count(Error) == before
 	l.paths(p, o.object("paths", inPaths))
 	l.identity(p, o.object("identity", inIdentity))
+	l.vouched = p.IdentityHeaders
 	if denials := o.object("denials", inDenials); denials != nil {
 		p.Denials.Detail = denials.boolean("detail", false)
 		if t, ok := denials.text("selectOrgUrl"); ok {
@@ -82,6 +87,7 @@ func (l *loader) policy(p *Policy, root *yaml.Node) {
 	}
 	p.Shadow, l.preflightPass = modes(o, false, false)
 	l.routes(p, o)
+	p.reads = l.reads
 	if clerkSound {
 		l.tokenRules(p)
 	}

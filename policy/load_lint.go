@@ -18,7 +18,7 @@ func (l *lineReader) neverHold(lines group) {
 func meets(q requirement) (types TokenTypes, message, hint string) {
 	const all = TokenSession | TokenTemplate | TokenM2M | TokenAPIKey | TokenOAuth
 	switch what := q.line.(type) {
-	case nil, noOrg:
+	case nil, noOrg, *condition:
 		return all, "", ""
 	case anyOrg, oneOrg:
 		return TokenSession | TokenAPIKey, " can never hold: only sessions and API keys have an organisation, and the route's tokens are neither",

@@ -24,7 +24,7 @@ func (l *loader) require(r *Route, o *object, paths []patternAt) {
 // lines reads the lines of require, or of one group of a nest, in the order in
 // which they are evaluated. depth is how many nests they are in.
 func (l *lineReader) lines(o *object, depth int) group {
-	lines := slices.Concat(l.organisation(o), l.entitled(o), l.caller(o), l.nests(o, depth))
+	lines := slices.Concat(l.organisation(o), l.entitled(o), l.caller(o), l.when(o), l.nests(o, depth))
 	// Last: what a client is asked to do about it must be enough.
 	if n, there := o.fields["reverification"]; there {
 		lines = append(lines, o.line("reverification", &freshFactors{l.reverification(n)},
@@ -117,16 +117,24 @@ func (l *lineReader) parameter(t scalar) (name string, ok bool) {
 	case !ok || t.Value[0] == ':':
 		l.fail(t.Pos, fmt.Sprintf("%s is not a parameter", brief(t.raw)), `a parameter of the path is written "{name}", in quotes`)
 		return "", false
-	case !l.bound(t, name, l.paths):
+	case !l.bound(t, name, `"{%s}"`):
 		return "", false
-	case !slices.Contains(l.route.params, name):
-		l.route.params = append(l.route.params, name)
 	}
+	l.uses(name)
 	return name, true
 }
 
-// bound checks that every path of the route has a parameter.
-func (l *loader) bound(t scalar, name string, paths []patternAt) bool {
+// uses notes that the route uses a parameter.
+func (l *lineReader) uses(name string) {
+	if !slices.Contains(l.route.params, name) {
+		l.route.params = append(l.route.params, name)
+	}
+}
+
+// bound checks that every path of the route has a parameter. written is how the
+// text that names it writes parameters.
+func (l *lineReader) bound(t scalar, name, written string) bool {
+	paths := l.paths
 	lacks := func(p patternAt) bool {
 		_, ok := p.index(name)
 		return !ok
@@ -136,14 +144,14 @@ func (l *loader) bound(t scalar, name string, paths []patternAt) bool {
 	case i < 0:
 		return true
 	case !slices.ContainsFunc(paths, func(p patternAt) bool { return !lacks(p) }):
-		l.fail(t.Pos, fmt.Sprintf("the path has no parameter %s", brief(t.raw)), t.safe(paramHint(name, paths)))
+		l.fail(t.Pos, fmt.Sprintf("the path has no parameter %s", brief(t.raw)), t.safe(paramHint(name, written, paths)))
 	default:
 		l.fail(t.Pos, fmt.Sprintf("the parameter %s is not in every path of the route: %s has none", brief(t.raw), brief(paths[i].raw)), "split the route")
 	}
 	return false
 }
 
-func paramHint(name string, paths []patternAt) string {
+func paramHint(name, written string, paths []patternAt) string {
 	var known []string
 	for _, p := range paths {
 		for _, q := range p.params {
@@ -151,7 +159,7 @@ func paramHint(name string, paths []patternAt) string {
 		}
 	}
 	if near := nearest(name, known); near != "" {
-		return fmt.Sprintf(`did you mean "{%s}"?`, near)
+		return "did you mean " + fmt.Sprintf(written, near) + "?"
 	}
 	return fmt.Sprintf("parameters are segments of the path: /…/{%s}/…", name)
 }

@@ -36,7 +36,7 @@ func (l *loader) routes(p *Policy, root *object) {
 		l.routeModes(r, o, p)
 		l.onDeny(r, o)
 		p.Routes = append(p.Routes, r)
-		p.methods = p.methods || len(r.methods) > 0 || r.PreflightPass
+		p.methods = p.methods || len(r.methods) > 0 || r.PreflightPass || r.reads.Method
 	}
 }
 

@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // Request is what a route is found by, and what its conditions may look at.
 type Request struct {
 	Method string
@@ -9,6 +11,18 @@ type Request struct {
 	Path Path
 	// Context holds Envoy's context extensions; may be nil.
 	Context map[string]string
+
+	// The rest is for conditions, the lines when. What is left out is not known:
+	// a condition that reads it denies.
+
+	// Query is the request target after its first "?", as it came.
+	Query string
+	// Headers returns the header fields with names in lower case, several lines
+	// of one name joined. It is called only if a condition reads them, at most
+	// once each time that a condition is evaluated.
+	Headers func() map[string]string
+	// Now is when the request came.
+	Now time.Time
 }
 
 // Match is the route that a request belongs to. The zero Match is none.

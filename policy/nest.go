@@ -32,15 +32,18 @@ type nest struct {
 type group []requirement
 
 // check is requirement.check for nests. It stops as soon as the result is
-// certain.
+// certain, and at a condition that cannot be evaluated.
 func (n *nest) check(m Match, id *Identity) Code {
 	held := 0
 	for _, g := range n.groups {
-		holds := g.holds(m, id)
-		if holds {
+		code := g.check(m, id)
+		if code.broken() {
+			return code
+		}
+		if code == CodeNone {
 			held++
 		}
-		if holds == (n.kind == nestAny) {
+		if n.settledBy(code) {
 			break
 		}
 	}
@@ -64,11 +67,21 @@ func (n *nest) holds(held int) bool {
 	return false
 }
 
-func (g group) holds(m Match, id *Identity) bool {
+// settledBy reports whether the groups after one with this result do not matter:
+// one that holds settles anyOf, one that does not the others.
+func (n *nest) settledBy(code Code) bool {
+	return code.broken() || (code == CodeNone) == (n.kind == nestAny)
+}
+
+// check returns CodeNone if every line holds, else why the first does not.
+func (g group) check(m Match, id *Identity) Code {
 	for i := range g {
-		if g[i].check(m, id) != CodeNone {
-			return false
+		if code := g[i].check(m, id); code != CodeNone {
+			return code
 		}
 	}
-	return len(g) > 0
+	if len(g) == 0 {
+		return CodeConditionFailed
+	}
+	return CodeNone
 }

@@ -78,7 +78,7 @@ func (s section) describe() (name string, keys []string) {
 // lineNames are the keys of require, and of every nest in it.
 func lineNames() []string {
 	return []string{"org", "role", "permission", "feature", "plan", "user", "scope", "audience", "actor",
-		"anyOf", "allOf", "not", "reverification"}
+		"when", "anyOf", "allOf", "not", "reverification"}
 }
 
 // object is a mapping with the keys that its section knows.

@@ -30,6 +30,7 @@ type Policy struct {
 	folding folding
 	index   matcher
 	methods bool
+	reads   Reads // of all conditions
 }
 
 // Problem describes something wrong at a place of this policy. It is meant for
@@ -42,7 +43,7 @@ func (p *Policy) Problem(sev Severity, pos Pos, message, hint string) Problem {
 }
 
 // DependsOnMethod reports whether any route looks at the method, to find out
-// whether a request belongs to it or is a preflight. If so, headers that override
+// whether a request belongs to it or is a preflight, or in a condition. If so, headers that override
 // the method must not reach the service.
 func (p *Policy) DependsOnMethod() bool { return p.methods }
 
@@ -263,4 +264,5 @@ type Route struct {
 	context  map[string]string
 	require  group
 	params   []string // the names that require uses
+	reads    Reads
 }

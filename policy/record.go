@@ -22,7 +22,7 @@ func (g group) record(tr *Trace, m Match, id *Identity, at spot) {
 
 func (q *requirement) record(tr *Trace, m Match, id *Identity, at spot) {
 	code := q.check(m, id)
-	c := Condition{Line: at.above + q.name, Holds: code == CodeNone, Code: code, Reached: at.reached}
+	c := Condition{Line: at.above + q.name, Holds: code == CodeNone, Code: code.public(), Reached: at.reached}
 	switch {
 	case q.nest != nil:
 		c.Want, c.Got = q.nest.describe(m, id)
@@ -62,8 +62,7 @@ func (g group) lines(above string, out []Line) []Line {
 func (n *nest) record(tr *Trace, m Match, id *Identity, at spot) {
 	for i, g := range n.groups {
 		g.record(tr, m, id, spot{n.below(at.above, i), at.reached})
-		// One group that holds settles anyOf, one that does not the others.
-		at.reached = at.reached && g.holds(m, id) != (n.kind == nestAny)
+		at.reached = at.reached && !n.settledBy(g.check(m, id))
 	}
 }
 
@@ -79,20 +78,23 @@ func (n *nest) below(above string, i int) string {
 func (n *nest) describe(m Match, id *Identity) (want, got string) {
 	held := 0
 	for _, g := range n.groups {
-		if g.holds(m, id) {
+		if g.check(m, id) == CodeNone {
 			held++
 		}
 	}
-	switch n.kind {
-	case nestNot:
-		if held > 0 {
-			return "that it does not hold", "it holds"
-		}
-		return "that it does not hold", "it does not hold"
-	case nestAll:
+	got = fmt.Sprintf("%d of %d", held, len(n.groups))
+	switch {
+	case n.kind == nestNot && held > 0:
+		want, got = "that it does not hold", "it holds"
+	case n.kind == nestNot:
+		want, got = "that it does not hold", "it does not hold"
+	case n.kind == nestAll:
 		want = fmt.Sprintf("all of %d", len(n.groups))
 	default:
 		want = fmt.Sprintf("one of %d", len(n.groups))
 	}
-	return want, fmt.Sprintf("%d of %d", held, len(n.groups))
+	if code := n.check(m, id); code.broken() {
+		got = code.because()
+	}
+	return want, got
 }

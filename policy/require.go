@@ -35,7 +35,10 @@ type line interface {
 }
 
 func (q *requirement) explain(code Code) string {
-	if code == CodeOrgRequired {
+	switch {
+	case code.broken():
+		return code.because()
+	case code == CodeOrgRequired:
 		return "an active organisation is required"
 	}
 	return q.detail

@@ -35,17 +35,9 @@ func (o *object) text(key string) (t scalar, ok bool) {
 
 // scalar reads a node that shall be a text.
 func (l *loader) scalar(n *yaml.Node, what string) (t scalar, ok bool) {
-	switch {
-	case l.broken[n]:
-		return scalar{}, false
-	case n.Kind != yaml.ScalarNode:
-		l.fail(place(n), fmt.Sprintf("%s is a text, not %s", what, kind(n)), "")
-		return scalar{}, false
-	case n.ShortTag() != "!!str":
-		l.fail(place(n), fmt.Sprintf("%s is a text, and YAML reads %s here", what, kind(n)), fmt.Sprintf("quote it: %q", n.Value))
+	if t, ok = l.unexpanded(n, what); !ok {
 		return scalar{}, false
 	}
-	t = scalar{Text: Text{Pos: place(n)}, raw: n.Value}
 	if t.Value, t.Unset, ok = l.expand(t); !ok {
 		return scalar{}, false
 	}
@@ -58,6 +50,21 @@ func (l *loader) scalar(n *yaml.Node, what string) (t scalar, ok bool) {
 		return scalar{}, false
 	}
 	return t, true
+}
+
+// unexpanded reads a text as it stands in the file.
+func (l *loader) unexpanded(n *yaml.Node, what string) (t scalar, ok bool) {
+	switch {
+	case l.broken[n]:
+		return scalar{}, false
+	case n.Kind != yaml.ScalarNode:
+		l.fail(place(n), fmt.Sprintf("%s is a text, not %s", what, kind(n)), "")
+		return scalar{}, false
+	case n.ShortTag() != "!!str":
+		l.fail(place(n), fmt.Sprintf("%s is a text, and YAML reads %s here", what, kind(n)), fmt.Sprintf("quote it: %q", n.Value))
+		return scalar{}, false
+	}
+	return scalar{Text: Text{Value: n.Value, Pos: place(n)}, raw: n.Value}, true
 }
 
 // texts reads a list of texts below a key.
