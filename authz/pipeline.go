@@ -59,17 +59,22 @@ func (c *check) admit(m policy.Match, in *reading) *lack {
 // match finds the route of a method, or refuses a path that has more than one
 // reading.
 func (c *check) match(method string) (policy.Match, bool) {
-	raw, _ := splitTarget(c.request.Path)
+	raw, query := splitTarget(c.request.Path)
 	path, err := c.snapshot.policy.ReadPath(raw)
 	if err == nil {
-		var m policy.Match
-		m, err = c.snapshot.policy.Match(&policy.Request{
+		r := &policy.Request{
 			Method:  method,
 			Host:    policy.NormalHost(c.request.Host),
 			Path:    path,
 			Context: c.request.Context,
-		})
-		if err == nil {
+			Query:   query,
+			Now:     c.now,
+		}
+		if names, all := c.snapshot.policy.ReadsHeaders(); all || len(names) > 0 {
+			r.Headers = c.request.headerFields
+		}
+		var m policy.Match
+		if m, err = c.snapshot.policy.Match(r); err == nil {
 			return m, true
 		}
 	}

@@ -143,6 +143,23 @@ func (in *reading) takePseudo(r *Request, name, value string) (malformed string)
 	return ""
 }
 
+// headerFields returns the header fields by name, in lower case, several lines of
+// one name as one. Pseudo-headers are not among them.
+func (r *Request) headerFields() map[string]string {
+	out := make(map[string]string, len(r.Headers))
+	for i := range r.Headers {
+		name, separator := lower(r.Headers[i].Name), ", "
+		if strings.HasPrefix(name, ":") {
+			continue
+		}
+		if name == "cookie" {
+			separator = "; "
+		}
+		out[name] = join(out[name], r.Headers[i].Value, separator)
+	}
+	return out
+}
+
 // join makes one value of several lines as the SDK's Headers.get does (", ",
 // RFC 9110 section 5.3), and cookies as RFC 9113 section 8.2.3 has it ("; "). A
 // proxy that joins lines by itself is then read as one that does not.
