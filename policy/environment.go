@@ -47,7 +47,7 @@ type environment struct {
 // regularExpression is a regular expression with the size of its program.
 type regularExpression struct {
 	*regexp.Regexp
-	size int
+	size uint64
 }
 
 // newEnvironment declares the variables and functions of the language: the
@@ -118,7 +118,7 @@ func (e *environment) matches(text, constant ref.Val) ref.Val {
 }
 
 func (e *environment) matchCost(text, constant string) uint64 {
-	return 1 + uint64(len(text))*uint64(e.patterns[constant].size)/patternSteps
+	return 1 + uint64(len(text))*e.patterns[constant].size/patternSteps
 }
 
 // trackMatches is matchCost for the library.
@@ -150,7 +150,7 @@ func (e *environment) addPattern(text string) *problemWithHint {
 	if err != nil {
 		return &problemWithHint{"is not a regular expression", "its grammar is RE2's"}
 	}
-	e.patterns[text] = regularExpression{re, len(program.Inst)}
+	e.patterns[text] = regularExpression{re, uint64(len(program.Inst))}
 	return nil
 }
 
