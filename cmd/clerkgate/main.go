@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	_ "time/tzdata" // for conditions that ask the time of a place: distroless images have no zone database
 )
 
 func main() {
