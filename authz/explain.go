@@ -28,15 +28,19 @@ type Caller struct {
 	Identity *policy.Identity
 	// Presented says whether a credential was shown. An Identity implies it.
 	Presented bool
-	// Code and Reason say why nobody was verified, as a [Verdict] has them.
+	// Code and ClerkReason say why nobody was verified, as a [Verdict] has them.
+	// CodeSessionPending is that of a session that counts as nobody's.
 	Code, ClerkReason string
+	// ThroughClerk says that Clerk's rules send the caller through Clerk first,
+	// [Verdict.ThroughClerk]. The answer's location then is about:blank.
+	ThroughClerk bool
 
 	session *clerk.Session
 }
 
 // ExplainCaller decides like [Engine.Explain] for this caller, whatever
 // credentials the request has. Redirects through Clerk depend on those, and are
-// not among its answers.
+// among its answers only if the caller says so.
 func (e *Engine) ExplainCaller(r *Request, who Caller) (Verdict, Answer) {
 	c := e.explaining(r)
 	c.given = &who
@@ -73,8 +77,13 @@ func (w *Caller) state(now time.Time) clerk.State {
 	switch {
 	case w.Identity != nil:
 		state.SignedIn, state.TokenType = true, w.Identity.TokenType
+	case s == nil && w.Code == CodeSessionPending:
+		state.SignedIn, state.Session, state.TokenType = true, &clerk.Session{Pending: true}, clerk.TypeSession
 	case s == nil:
 		state.Code, state.Reason = cmp.Or(w.Code, codeNobody), cmp.Or(w.ClerkReason, w.Code, codeNobody)
+		if w.ThroughClerk {
+			state.Handshake, state.Location = true, throughClerk
+		}
 	case !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt.Add(explainSkew)):
 		state.Code = "token-expired"
 	case !s.NotBefore.IsZero() && s.NotBefore.After(now.Add(explainSkew)):
@@ -84,6 +93,9 @@ func (w *Caller) state(now time.Time) clerk.State {
 	}
 	return state
 }
+
+// throughClerk stands for the way through Clerk, which depends on credentials.
+const throughClerk = "about:blank"
 
 // codeNobody is Clerk's reason for a request that shows nothing.
 const codeNobody = "session-token-and-uat-missing"

@@ -87,6 +87,18 @@ var tokenTypes = [...]struct {
 	{policy.TokenOAuth, clerk.OAuthTokens, clerk.TypeOAuth},
 }
 
+// TokenTypeNames lists the types of a set by Clerk's names for them, as
+// policy.Identity has them in TokenType.
+func TokenTypeNames(t policy.TokenTypes) []string {
+	var names []string
+	for i := range tokenTypes {
+		if t.Has(tokenTypes[i].policy) {
+			names = append(names, tokenTypes[i].name)
+		}
+	}
+	return names
+}
+
 // accepts translates what a route accepts.
 func accepts(t policy.TokenTypes) clerk.TokenTypes {
 	var out clerk.TokenTypes

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -27,11 +28,15 @@ func (c *check) decide() *lack {
 		v.refuse(Malformed, CodeRequestMalformed, malformed)
 		return nil
 	}
+	v.Document = clerk.IsDocument(c.request.Method, in.secFetchDest, in.accept)
+	if in.isPreflight(c.request.Method) {
+		v.Preflight = in.preflightOf
+	}
 	m, ok := c.match(c.request.Method)
 	if !ok {
 		return nil
 	}
-	if in.isPreflight(c.request.Method) && c.preflight(in.preflightOf, m) {
+	if v.Preflight != "" && c.preflight(v.Preflight, m) {
 		return nil
 	}
 	c.note(m)
@@ -109,6 +114,7 @@ func (c *check) authenticate(m policy.Match, in *reading) *lack {
 		return missing
 	}
 	state, v := &who.state, &c.verdict
+	v.Asked, v.Accepted = true, m.Route.Tokens
 	v.Presented, v.handshake = state.Presented, state.Handshake
 	if len(state.SetCookies) > 0 {
 		v.setCookies, v.cookie = state.SetCookies, applySetCookies(in.cookie, state.SetCookies, c.now)
@@ -120,10 +126,12 @@ func (c *check) authenticate(m policy.Match, in *reading) *lack {
 	case state.Location != "":
 		c.redirectThroughClerk(state)
 	case m.Route.Access == policy.AccessOptional && isNobody(state):
+		v.Unverified = cmp.Or(state.Code, CodeSessionPending)
 		c.judge(m, nil)
 	case !state.SignedIn:
 		c.unauthenticated(&who, state.Code, state.Reason)
 	case isPending(state):
+		v.Unverified = CodeSessionPending
 		v.refuse(Unauthenticated, CodeSessionPending, "the session has tasks that its user must complete first")
 		c.redirectToSignIn(&who, true)
 	default:
@@ -160,7 +168,7 @@ func (c *check) judgeCaller(who *caller) {
 // unauthenticated refuses a request for want of good credentials.
 func (c *check) unauthenticated(who *caller, code, reason string) {
 	c.verdict.refuse(Unauthenticated, code, who.state.Detail)
-	c.verdict.ClerkReason = reason
+	c.verdict.ClerkReason, c.verdict.Unverified = reason, code
 	c.redirectToSignIn(who, false)
 }
 

@@ -16,8 +16,8 @@ func (c *check) redirectThroughClerk(state *clerk.State) {
 		code = CodeHandshake
 	}
 	c.verdict.refuse(Unauthenticated, code, "the client has to go through Clerk first")
-	c.verdict.ClerkReason = state.Reason
-	c.verdict.location = state.Location
+	c.verdict.ClerkReason, c.verdict.Unverified = state.Reason, code
+	c.verdict.ThroughClerk, c.verdict.location = true, state.Location
 }
 
 // redirectToSignIn turns a refusal into a way to the sign-in page, or to the

@@ -73,6 +73,22 @@ type Verdict struct {
 	Dropped []string
 	// Presented says whether the client showed a credential at all.
 	Presented bool
+	// Asked says that it mattered who calls: credentials were looked at, those of
+	// the types in Accepted. Where nobody asks, as on public routes, the verdict
+	// says nothing about the caller.
+	Asked    bool
+	Accepted policy.TokenTypes
+	// Unverified says why nobody was verified though it was asked: Clerk's reason
+	// in its plain form, or session-pending. It is also there if the request passed
+	// all the same. ThroughClerk says that Clerk's rules send such a client through
+	// Clerk first.
+	Unverified   string
+	ThroughClerk bool
+	// Document says that a browser wants to show the answer. Preflight is the method
+	// that a CORS preflight asks for (the Fetch standard, section 3.2.3); empty: the
+	// request is none.
+	Document  bool
+	Preflight string
 	// Route is the name of the matched route; empty if none matched.
 	Route string
 	// Policy is the hash of the policy that decided; empty if none was loaded.
@@ -117,6 +133,15 @@ func (v *Verdict) Outcome() string {
 		return "pass"
 	}
 	return "deny"
+}
+
+// Status returns the HTTP status of the answer to a request that is denied; 0 for
+// one that passes, because then the service answers.
+func (v *Verdict) Status() int {
+	if v.Kind == Passed {
+		return 0
+	}
+	return statusOf(v)
 }
 
 func (v *Verdict) refuse(kind Kind, code, detail string) {

@@ -13,18 +13,24 @@ const apiVersion = "2026-05-12"
 // IsDocument reports whether the request is for a page that a browser shows:
 // such a request can be redirected, any other would fail in the program that
 // sent it (the SDK's isRequestEligibleForHandshake).
-func (r *Request) IsDocument() bool {
+func (r *Request) IsDocument() bool { return IsDocument(r.Method, r.SecFetchDest, r.Accept) }
+
+// IsDocument is [Request.IsDocument] for a request with this method and these two
+// headers.
+func IsDocument(method, secFetchDest, accept string) bool {
 	switch {
-	case !r.isGET():
+	case !isGET(method):
 		return false
-	case r.SecFetchDest == "document" || r.SecFetchDest == "iframe":
+	case secFetchDest == "document" || secFetchDest == "iframe":
 		return true
 	}
-	return r.SecFetchDest == "" && strings.HasPrefix(r.Accept, "text/html")
+	return secFetchDest == "" && strings.HasPrefix(accept, "text/html")
 }
 
+func (r *Request) isGET() bool { return isGET(r.Method) }
+
 // isGET folds case, as the SDK's Request does before it compares.
-func (r *Request) isGET() bool { return equalFoldASCII(r.Method, "get") }
+func isGET(method string) bool { return equalFoldASCII(method, "get") }
 
 // maybeHandshake redirects a document through the Frontend API to get fresh
 // cookies. Every other request is signed out with the same reason (the SDK's
