@@ -53,9 +53,9 @@ func logCases(c *clerk, e *envoytest.Envoy, a *asker) []logCase {
 		return func(t *testing.T) { envoytest.Get(t, e.Addr, path, headers...) }
 	}
 	identified := func(user string, org map[string]any) map[string]any {
-		id := map[string]any{"user": user, "session": "sess_" + strings.TrimPrefix(user, "user_"), "tokenType": "session_token"}
+		id := map[string]any{"user": user, "session": "sess_" + strings.TrimPrefix(user, "user_"), "tokenType": "session_token", "fva": []any{0.0, -1.0}}
 		if org != nil {
-			id["org"] = org
+			id["org"], id["features"] = org, []any{"org:invoices"}
 		}
 		return id
 	}
@@ -75,24 +75,24 @@ func logCases(c *clerk, e *envoytest.Envoy, a *asker) []logCase {
 			"invoices", "identity", identified("user_ada", org)), "envoy"},
 		{"a pass by cookie", through("/me"+query, "Cookie: theme="+secret+"; __refresh_x="+secret+"; "+c.Cookies(alone)), record("GET", envoyHost, "/me",
 			"pass", "route", "me", "identity", identified("user_bob", nil)), "envoy"},
-		{"no credential", through("/me" + query), record("GET", envoyHost, "/me", "deny", "route", "me", "reason", "session-token-and-uat-missing",
+		{"no credential", through("/me" + query), record("GET", envoyHost, "/me", "deny", "route", "me", "status", 401.0, "reason", "session-token-and-uat-missing",
 			"clerk_reason", "session-token-and-uat-missing"), "envoy"},
-		{"another scheme", through("/me"+query, "Authorization: Basic "+secret), record("GET", envoyHost, "/me", "deny", "route", "me", "reason",
+		{"another scheme", through("/me"+query, "Authorization: Basic "+secret), record("GET", envoyHost, "/me", "deny", "route", "me", "status", 401.0, "reason",
 			"session-token-and-uat-missing", "clerk_reason", "session-token-and-uat-missing"), "envoy"},
-		{"a bad token", through("/me"+query, bearer(secret)), record("GET", envoyHost, "/me", "deny", "route", "me", "reason", "token-invalid", "clerk_reason", "token-invalid"), "envoy"},
+		{"a bad token", through("/me"+query, bearer(secret)), record("GET", envoyHost, "/me", "deny", "route", "me", "status", 401.0, "presented", true, "reason", "token-invalid", "clerk_reason", "token-invalid"), "envoy"},
 		{"an expired token", direct("/me"+query, bearer(c.Token(clerktest.Claims{User: "user_bob", IssuedAt: time.Now().Add(-time.Hour)}))),
-			record("GET", host, "/me", "deny", "route", "me", "reason", "token-expired", "clerk_reason",
+			record("GET", host, "/me", "deny", "route", "me", "status", 401.0, "presented", true, "reason", "token-expired", "clerk_reason",
 				"session-token-expired-refresh-non-eligible-no-refresh-cookie"), ""},
-		{"words behind the token", through("/me"+query, bearer(ada)+" "+secret), record("GET", envoyHost, "/me", "deny", "route", "me", "reason", "request-malformed"), "envoy"},
+		{"words behind the token", through("/me"+query, bearer(ada)+" "+secret), record("GET", envoyHost, "/me", "deny", "route", "me", "status", 400.0, "presented", true, "reason", "request-malformed"), "envoy"},
 		{"another organisation", through("/orgs/globex/invoices"+query, bearer(ada)), record("GET", envoyHost, "/orgs/globex/invoices", "deny", "route",
-			"invoices", "reason", "org-mismatch", "identity", identified("user_ada", org)), "envoy"},
+			"invoices", "status", 403.0, "reason", "org-mismatch", "identity", identified("user_ada", org)), "envoy"},
 		{"no organisation", direct("/orgs/acme/invoices"+query, bearer(alone)), record("GET", host, "/orgs/acme/invoices", "deny", "route",
-			"invoices", "reason", "org-required", "identity", identified("user_bob", nil)), ""},
-		{"no route", through("/nowhere"+query, bearer(ada)), record("GET", envoyHost, "/nowhere", "deny", "reason", "no-route"), "envoy"},
-		{"an ambiguous path", direct("/me;v=1"+query, bearer(ada)), record("GET", host, "/me;v=1", "deny", "reason", "path-ambiguous"), ""},
+			"invoices", "status", 403.0, "reason", "org-required", "identity", identified("user_bob", nil)), ""},
+		{"no route", through("/nowhere"+query, bearer(ada)), record("GET", envoyHost, "/nowhere", "deny", "status", 403.0, "reason", "no-route"), "envoy"},
+		{"an ambiguous path", direct("/me;v=1"+query, bearer(ada)), record("GET", host, "/me;v=1", "deny", "status", 400.0, "reason", "path-ambiguous"), ""},
 		{"a path that looks like a record", direct("/me\n{\"msg\":\"decision\",\"outcome\":\"pass\"}" + query), record("GET", host,
-			"/me\n{\"msg\":\"decision\",\"outcome\":\"pass\"}", "deny", "reason", "path-ambiguous"), ""},
-		{"a long path", direct("/" + strings.Repeat("a", 5000) + query), record("GET", host, "/"+strings.Repeat("a", telemetry.MaxPath-1), "deny", "reason", "no-route"), ""},
+			"/me\n{\"msg\":\"decision\",\"outcome\":\"pass\"}", "deny", "status", 400.0, "reason", "path-ambiguous"), ""},
+		{"a long path", direct("/" + strings.Repeat("a", 5000) + query), record("GET", host, "/"+strings.Repeat("a", telemetry.MaxPath-1), "deny", "truncated", true, "status", 403.0, "reason", "no-route"), ""},
 		{"with a context", func(t *testing.T) {
 			_, err := a.authz.Check(t.Context(), &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
 				ContextExtensions: map[string]string{"tier": "gold"}, Request: &authv3.AttributeContext_Request{Http: checkOf("POST", "/inner"+query, bearer(alone))},

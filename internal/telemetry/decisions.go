@@ -3,7 +3,7 @@
 // [NewDecisionLog] returns an observer for an authz.Engine that writes one
 // log/slog record for each decision: when, what was asked, which route, what
 // came out and why, how long it took, and the identity facts that a policy
-// reads.
+// reads. docs/decision-log.md has every field. [ReadRecord] reads such a line.
 //
 // The log never holds a token, a cookie, a body, a query value, the target of a
 // redirect or any request header other than the request id: the path is cut at
@@ -70,7 +70,7 @@ func (l *DecisionLog) Observe(d *authz.Decided) {
 	}
 	r, v := d.Request, d.Verdict
 	path, _, _ := strings.Cut(r.Path, "?")
-	attrs := make([]slog.Attr, 0, 16)
+	attrs := make([]slog.Attr, 0, 24)
 	add := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, value))
@@ -80,20 +80,60 @@ func (l *DecisionLog) Observe(d *authz.Decided) {
 	add("method", cut(r.Method))
 	add("host", cut(r.Host))
 	add("path", cut(path))
+	attrs = appendReading(attrs, r, v, max(len(r.Method), len(r.Host), len(path), len(v.Preflight)) > MaxPath)
+	add("route", v.Route)
+	add("outcome", v.Outcome())
+	if status := v.Status(); status != 0 {
+		attrs = append(attrs, slog.Int("status", status))
+	}
+	add("reason", v.Code)
+	add("clerk_reason", v.ClerkReason)
+	add("shadow", v.Shadow)
+	add("detail", v.Detail)
+	add("policy", v.Policy)
+	if len(v.Dropped) > 0 {
+		attrs = append(attrs, slog.Any("dropped", v.Dropped))
+	}
+	attrs = appendCaller(attrs, v)
+	attrs = append(attrs, slog.Float64("duration_ms", float64(d.Duration.Microseconds())/1000))
+	l.logger.LogAttrs(ctx, level, "decision", attrs...)
+}
+
+// appendReading adds what else of the request a decision may depend on.
+func appendReading(attrs []slog.Attr, r *authz.Request, v *authz.Verdict, truncated bool) []slog.Attr {
+	if truncated {
+		attrs = append(attrs, slog.Bool("truncated", true))
+	}
 	if len(r.Context) > 0 {
 		attrs = append(attrs, slog.Any("context", r.Context))
 	}
-	add("route", v.Route)
-	add("outcome", v.Outcome())
-	add("reason", v.Code)
-	add("clerk_reason", v.ClerkReason)
-	add("detail", v.Detail)
-	add("policy", v.Policy)
-	if v.Identity != nil {
-		attrs = append(attrs, slog.Any("identity", describe(v.Identity)))
+	if v.Document {
+		attrs = append(attrs, slog.Bool("document", true))
 	}
-	attrs = append(attrs, slog.Float64("duration_ms", float64(d.Duration.Microseconds())/1000))
-	l.logger.LogAttrs(ctx, level, "decision", attrs...)
+	if v.Preflight != "" {
+		attrs = append(attrs, slog.String("preflight", cut(v.Preflight)))
+	}
+	return attrs
+}
+
+// appendCaller adds who was verified, or why nobody was.
+func appendCaller(attrs []slog.Attr, v *authz.Verdict) []slog.Attr {
+	if v.Identity != nil && !v.Identity.Webhook {
+		return append(attrs, slog.Any("identity", describe(v.Identity)))
+	}
+	if v.Unverified != "" && v.Unverified != v.Code {
+		attrs = append(attrs, slog.String("unverified", v.Unverified))
+	}
+	if v.Presented && v.Identity == nil {
+		attrs = append(attrs, slog.Bool("presented", true))
+	}
+	if v.ThroughClerk {
+		attrs = append(attrs, slog.Bool("handshake", true))
+	}
+	if v.Unverified != "" && v.Accepted != policy.TokenSession {
+		attrs = append(attrs, slog.Any("tokens", authz.TokenTypeNames(v.Accepted)))
+	}
+	return attrs
 }
 
 func cut(s string) string {
@@ -101,28 +141,4 @@ func cut(s string) string {
 		return s[:MaxPath]
 	}
 	return s
-}
-
-// identity is a verified caller in the shape that policy tests use.
-type identity struct {
-	User      string        `json:"user,omitempty"`
-	Machine   string        `json:"machine,omitempty"`
-	Session   string        `json:"session,omitempty"`
-	TokenType string        `json:"tokenType,omitempty"`
-	Org       *organization `json:"org,omitempty"`
-}
-
-type organization struct {
-	ID          string   `json:"id"`
-	Slug        string   `json:"slug,omitempty"`
-	Role        string   `json:"role,omitempty"`
-	Permissions []string `json:"permissions,omitempty"`
-}
-
-func describe(id *policy.Identity) identity {
-	out := identity{User: id.UserID, Machine: id.MachineID, Session: id.SessionID, TokenType: id.TokenType}
-	if id.OrgID != "" {
-		out.Org = &organization{ID: id.OrgID, Slug: id.OrgSlug, Role: id.OrgRole, Permissions: id.OrgPermissions}
-	}
-	return out
 }
