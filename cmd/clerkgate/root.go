@@ -48,7 +48,7 @@ Start here:
 		return usageError{err, cmd.CommandPath()}
 	})
 	root.AddCommand(
-		newServeCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(),
+		newServeCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newDiffCommand(),
 		newDevCommand(), newTokenCommand(), newDemoCommand(),
 		newHealthCommand(), newVersionCommand(),
 	)
