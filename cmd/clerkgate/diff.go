@@ -2,15 +2,18 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/internal/replay"
+	"github.com/clerkgate/clerkgate/internal/suite"
 )
 
 type diffCommand struct {
@@ -30,8 +33,8 @@ func newDiffCommand() *cobra.Command {
 by route and one by one. Requests that --old denies and --new passes come first and
 are marked with an exclamation mark.
 
---requests is a decision log, the JSON lines that serve writes; "-" is standard
-input. A request changes if its outcome, status or code, the page that a forbidden
+--requests is a decision log, the JSON lines that serve writes, or a file of policy
+tests, of which the requests and identities count; "-" is standard input. A request changes if its outcome, status or code, the page that a forbidden
 document is sent to, or an identity header is another. Exits with 1 if one changes,
 or may change, depending on what is not recorded; with 0 if none does.
 
@@ -50,7 +53,7 @@ called is taken from the records, and the clerk sections are not compared.`,
 	f := cmd.Flags()
 	f.StringVar(&c.old, "old", "", "policy `file` to compare with")
 	f.StringVar(&c.new, "new", "", "policy `file` that is to replace it")
-	f.StringVar(&c.requests, "requests", "", "`file` with recorded decisions; - is standard input")
+	f.StringVar(&c.requests, "requests", "", "`file` with recorded decisions, or policy tests; - is standard input")
 	f.IntVar(&c.limit, "limit", 100, "list at most this `number` of changed requests")
 	f.BoolVar(&c.routes, "routes", false, "also list by which routes requests are decided that do not change")
 	f.StringVarP(&c.output, "output", "o", "text", "text or json")
@@ -79,7 +82,7 @@ func (c *diffCommand) run(cmd *cobra.Command) error {
 		return err
 	}
 	comparison := replay.New(before, after, replay.Options{Limit: c.limit})
-	if err := c.replay(comparison, cmd.InOrStdin()); err != nil {
+	if err := c.replay(cmd, comparison); err != nil {
 		return err
 	}
 	report := comparison.Report()
@@ -116,8 +119,8 @@ func (c *diffCommand) policies(stderr io.Writer) (before, after *authz.Snapshot,
 }
 
 // replay feeds the comparison from the file with requests.
-func (c *diffCommand) replay(comparison *replay.Comparison, stdin io.Reader) error {
-	from, name := stdin, "standard input"
+func (c *diffCommand) replay(cmd *cobra.Command, comparison *replay.Comparison) error {
+	from, name := cmd.InOrStdin(), "standard input"
 	if c.requests != "-" {
 		file, err := os.Open(c.requests)
 		if err != nil {
@@ -126,9 +129,57 @@ func (c *diffCommand) replay(comparison *replay.Comparison, stdin io.Reader) err
 		defer func() { _ = file.Close() }()
 		from, name = file, c.requests
 	}
-	if err := comparison.Log(bufio.NewReader(from)); err != nil {
+	requests := bufio.NewReaderSize(from, peeked)
+	beginning, _ := requests.Peek(peeked) // an error comes again where it is read
+	if tests := looksLikeTests(name, beginning); tests {
+		return c.replayTests(cmd, comparison, name, requests)
+	}
+	if err := comparison.Log(requests); err != nil {
 		return unreadable(name, err)
 	}
+	return nil
+}
+
+// peeked is how much of the requests is looked at to find out what they are, in
+// bytes, and maxTests how large a file of tests may be.
+const (
+	peeked   = 64 << 10
+	maxTests = 16 << 20
+)
+
+// looksLikeTests reports whether requests are policy tests, which are YAML: by the
+// name of their file, else by a key that they have and no line of a log begins
+// with.
+func looksLikeTests(name string, beginning []byte) bool {
+	switch filepath.Ext(name) {
+	case ".yaml", ".yml":
+		return true
+	}
+	for line := range bytes.Lines(beginning) {
+		switch key, _, _ := bytes.Cut(line, []byte(":")); {
+		case bytes.HasPrefix(line, []byte("{")):
+			return false
+		case string(key) == "policy" || string(key) == "tests" || string(key) == "identities":
+			return true
+		}
+	}
+	return false
+}
+
+func (c *diffCommand) replayTests(cmd *cobra.Command, comparison *replay.Comparison, name string, r io.Reader) error {
+	src, err := io.ReadAll(io.LimitReader(r, maxTests+1))
+	switch {
+	case err != nil:
+		return unreadable(name, err)
+	case len(src) > maxTests:
+		return fmt.Errorf("%s: larger than %d MiB", name, maxTests>>20)
+	}
+	file, problems := suite.Read(name, src)
+	printProblems(cmd.ErrOrStderr(), problems)
+	if file == nil {
+		return withHint(fmt.Errorf("%s: cannot be replayed because of the errors above", name), "clerkgate test "+name)
+	}
+	comparison.Tests(cmd.Context(), file)
 	return nil
 }
 

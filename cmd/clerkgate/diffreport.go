@@ -174,6 +174,8 @@ func because(r replay.Reason) string {
 		return "it is not recorded who called"
 	case replay.OtherTokens:
 		return "other types of tokens were looked for"
+	case replay.ConditionUnknown:
+		return "a condition looks at what is not recorded"
 	case replay.SignatureUnknown:
 		return "a webhook's body is not recorded"
 	}

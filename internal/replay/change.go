@@ -18,9 +18,17 @@ func (in *input) change(tr Transition) Change {
 		Opens:      tr.Opens(),
 		Request: Request{
 			Method: r.Method, Host: r.Host, Path: r.Path, Context: r.Context, Document: r.Document, Preflight: r.Preflight,
-			Caller: describe(r), Identity: r.Identity, Unverified: r.Unverified, RequestID: r.RequestID,
+			Caller: in.who(), Identity: r.Identity, Unverified: r.Unverified, RequestID: r.RequestID,
 		},
 	}
+}
+
+// who names the caller: the identity of a test by its name.
+func (in *input) who() string {
+	if in.test != nil {
+		return in.test.As
+	}
+	return describe(in.record)
 }
 
 // describe names a caller in short: what roles and organisations decide about.

@@ -18,7 +18,7 @@ type Options struct {
 // Comparison compares two policies, request by request. Create it with [New]. It
 // is not safe for concurrent use.
 type Comparison struct {
-	old, new *authz.Engine
+	old, new side
 	now      time.Time       // of the request
 	codes    map[string]bool // why nobody was verified, so far
 	tally    tally
@@ -31,15 +31,21 @@ const maxCodes = 1000
 // New returns a comparison of the policies of two snapshots.
 func New(before, after *authz.Snapshot, o Options) *Comparison {
 	c := &Comparison{now: time.Now(), codes: map[string]bool{}, tally: newTally(o.Limit)}
-	c.old, c.new = c.engine(before), c.engine(after)
+	c.old, c.new = c.side(before), c.side(after)
 	return c
 }
 
-// engine decides by a policy, at the time of the request.
-func (c *Comparison) engine(s *authz.Snapshot) *authz.Engine {
+// side is one of the two policies.
+type side struct {
+	engine *authz.Engine
+	policy *policy.Policy
+}
+
+// side decides by a policy, at the time of the request.
+func (c *Comparison) side(s *authz.Snapshot) side {
 	e := authz.New(authz.Options{TokenCache: -1, Now: func() time.Time { return c.now }})
 	e.Use(s)
-	return e
+	return side{e, s.Policy()}
 }
 
 // Record compares what the policies make of a recorded request.
@@ -56,7 +62,7 @@ func (c *Comparison) Record(r *telemetry.Record) {
 	if !r.Time.IsZero() {
 		c.now = r.Time
 	}
-	old, after := decide(c.old, &in), decide(c.new, &in)
+	old, after := c.old.decide(&in), c.new.decide(&in)
 	switch {
 	case old.lacks != "" && after.lacks != "":
 		t.leaveOut(old.lacks, old.verdict.Route)
@@ -85,10 +91,10 @@ type result struct {
 	lacks   Reason // what would have to be known, and is not; empty: nothing
 }
 
-func decide(e *authz.Engine, in *input) result {
+func (s *side) decide(in *input) result {
 	var r result
-	r.verdict, r.answer = e.ExplainCaller(&in.request, in.caller)
-	r.lacks = in.lacks(&r.verdict)
+	r.verdict, r.answer = s.engine.ExplainCaller(&in.request, in.caller)
+	r.lacks = in.lacks(&r.verdict, s.policy)
 	if v := &r.verdict; v.Unverified != "" && !in.sought(v) {
 		// What is wrong, and that it is a 401, is known; by which name is not.
 		for _, code := range []*string{&v.Code, &v.Shadow} {

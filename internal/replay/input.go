@@ -2,8 +2,10 @@ package replay
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/internal/suite"
 	"github.com/clerkgate/clerkgate/internal/telemetry"
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -29,6 +31,9 @@ const (
 	OtherTokens Reason = "other-tokens"
 	// SignatureUnknown is a request to a webhook, whose body is not recorded.
 	SignatureUnknown Reason = "signature-unknown"
+	// ConditionUnknown is a request about which a condition (when) decides, by what
+	// is not recorded: claims, the query, headers, or the time of a record without.
+	ConditionUnknown Reason = "condition-unknown"
 )
 
 // input is a request with its caller, as far as a record says.
@@ -37,6 +42,8 @@ type input struct {
 	request authz.Request
 	caller  authz.Caller
 	known   bool // who called, or that nobody did
+
+	test *suite.Case // where the request is from, and all that is known of it; nil: a record
 }
 
 // maxReason bounds, in bytes, the reason why nobody was verified. Clerk's longest
@@ -87,8 +94,10 @@ func printable(s string) bool {
 }
 
 // lacks says what the record does not, of all that led to this verdict.
-func (in *input) lacks(v *authz.Verdict) Reason {
+func (in *input) lacks(v *authz.Verdict, p *policy.Policy) Reason {
 	switch {
+	case in.test != nil:
+		return ""
 	case v.Access == policy.AccessWebhook.String():
 		return SignatureUnknown
 	case !v.Asked:
@@ -97,9 +106,33 @@ func (in *input) lacks(v *authz.Verdict) Reason {
 		return CallerUnknown
 	case !in.foundBy(v):
 		return OtherTokens
+	case in.caller.Identity != nil && in.blind(v, p):
+		return ConditionUnknown
 	}
 	return ""
 }
+
+// blind reports whether the decision depended on a condition that looks at what is
+// not recorded.
+func (in *input) blind(v *authz.Verdict, p *policy.Policy) bool {
+	if v.Trace == nil || !slices.ContainsFunc(v.Trace.Conditions, dependedOn) {
+		return false
+	}
+	at := slices.IndexFunc(p.Routes, func(r *policy.Route) bool { return r.Name == v.Route })
+	if at < 0 {
+		return true
+	}
+	reads := p.Routes[at].Reads()
+	return reads.Claims || reads.Query || reads.AnyHeader || len(reads.Headers) > 0 || reads.Time && in.record.Time.IsZero()
+}
+
+// dependedOn reports whether a line is a condition that was evaluated.
+func dependedOn(c policy.Condition) bool {
+	return c.Reached && (c.Line == when || strings.HasSuffix(c.Line, "."+when))
+}
+
+// when is the name of the line that has a condition.
+const when = "when"
 
 // sought reports whether the record is of a request in which tokens of the same
 // types were looked for, or one was found that is accepted.

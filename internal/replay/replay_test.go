@@ -38,7 +38,7 @@ func TestReplaysAreFaithful(t *testing.T) {
 			left[reason]++
 			continue
 		}
-		got := decide(c.old, &in)
+		got := c.old.decide(&in)
 		if got.lacks != "" {
 			left[got.lacks]++
 			continue
@@ -50,7 +50,7 @@ func TestReplaysAreFaithful(t *testing.T) {
 			t.Errorf("%s\nreplayed as %s", line, again)
 		}
 	}
-	if replayed < 1500 || left[CallerUnknown] == 0 || left[Malformed] == 0 || left[Truncated] == 0 || left[SignatureUnknown] == 0 || len(left) != 4 {
+	if replayed < 1500 || left[CallerUnknown] == 0 || left[Malformed] == 0 || left[Truncated] == 0 || left[SignatureUnknown] == 0 || left[ConditionUnknown] == 0 || len(left) != 5 {
 		t.Errorf("%d replayed, left out %v", replayed, left)
 	}
 }
@@ -65,7 +65,7 @@ func TestReplaysForetell(t *testing.T) {
 	for _, edit := range edits {
 		after := w.compile(strings.Replace(everything(t), edit.replace, edit.with, 1))
 		c := New(before, after, Options{})
-		live := c.engine(after)
+		live := c.side(after)
 		c.now = noon
 		for i, line := range lines {
 			r, err := telemetry.ReadRecord(line)
@@ -76,11 +76,11 @@ func TestReplaysForetell(t *testing.T) {
 			if reason != "" {
 				continue
 			}
-			replayed := decide(c.new, &in)
+			replayed := c.new.decide(&in)
 			if replayed.lacks != "" {
 				continue
 			}
-			v, a := live.Explain(t.Context(), w.asked[i])
+			v, a := live.engine.Explain(t.Context(), w.asked[i])
 			truth, got := result{verdict: v, answer: a}, replayed.effect()
 			want := truth.effect()
 			if got.Code == "unauthenticated" && want.Code == v.Unverified {
@@ -118,6 +118,8 @@ var edits = []struct{ name, replace, with string }{
 	{"another code", `path: "/users/{user}", require: {`, `path: "/users/{user}", require: {org: none, `},
 	{"another status", "name: own, ", "name: own, onDeny: {status: 404}, "},
 	{"another page", "redirect: https://app.example.com/no", "redirect: https://app.example.com/other"},
+	{"another condition", `claims.plan == "gold"`, `claims.plan == "silver"`},
+	{"another hour", "now.getHours() < 20", "now.getHours() < 6"},
 	{"a header goes", "x-org-role: org.role, ", ""},
 	{"a header is another", "x-machine: machine.id", "x-machine: session.id"},
 	{"a route opens to everybody", "{name: me, path: /me}", "{name: me, path: /me, access: public}"},

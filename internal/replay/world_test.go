@@ -133,7 +133,7 @@ func asks() []ask {
 	}
 	for _, path := range []string{"/healthz", "/hello", "/me", "/ME", "/me/../x", "/closed", "/nowhere", "/hidden", "/shadow", "/shadowed/closed", "/choose",
 		"/orgs/acme/invoices/7", "/orgs/org_acme/invoices/7", "/orgs/globex/invoices/7", "/dashboard", "/fresh", "/own", "/users/user_bob",
-		"/partner", "/jobs", "/any", "/perhaps", "/webhook", "/inner?x=1#f"} {
+		"/partner", "/jobs", "/any", "/perhaps", "/gold", "/day", "/webhook", "/inner?x=1#f"} {
 		all = append(all, ask{"GET", api, path, nil, nil}, ask{"GET", api, path, document, nil}, ask{"POST", api, path, nil, nil})
 		all = append(all, ask{"OPTIONS", api, path, preflight, nil})
 	}
