@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -120,3 +121,59 @@ func FuzzSpelling(f *testing.F) {
 		}
 	})
 }
+
+// Whatever an expression is, it loads or has problems inside the file, nothing
+// panics, and what loads decides soon and the same with a trace.
+func FuzzWhen(f *testing.F) {
+	for expression := range strings.SplitSeq(fuzzedConditions, "\n") {
+		f.Add(expression, true)
+	}
+	f.Fuzz(func(t *testing.T, expression string, block bool) {
+		src := "version: 1\nroutes:\n  - name: a\n    path: /{p}/**\n    require:\n      not:\n        when: "
+		if block {
+			src += "|2\n          " + strings.ReplaceAll(expression, "\n", "\n          ") + "\n"
+		} else {
+			src += "'" + strings.ReplaceAll(expression, "'", "''") + "'\n"
+		}
+		p, problems := Load("policy.yaml", []byte(src), Options{Env: environ})
+		if (p == nil) != (problems.Err() != nil) {
+			t.Fatalf("policy %v, problems:\n%s", p, render(problems))
+		}
+		checkPlaces(t, []byte(src), problems)
+		if p == nil {
+			return
+		}
+		path, err := p.ReadPath("/acme/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := p.Match(&Request{Method: "GET", Host: "app.acme.com", Path: path, Query: "a=1", Now: noon, Headers: func() map[string]string {
+			return map[string]string{"x-long": strings.Repeat("a", 4<<10)}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := withClaims("admin", ordinaryClaims)
+		start := time.Now()
+		d := Decide(m, id, nil)
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("%q took %v", expression, took)
+		}
+		if traced := Decide(m, id, &Trace{}); traced != d {
+			t.Errorf("%+v, with a trace %+v", d, traced)
+		}
+	})
+}
+
+const fuzzedConditions = `request.method == "GET" && claims.plan in ["free"]
+claims.groups.exists(g, g.startsWith("s")) || has(claims.metadata.tier)
+request.query.?a[?0].orValue("") == params.p
+now.getHours("Europe/Berlin") > 8 && now - timestamp("2026-01-01T00:00:00Z") < duration("1h")
+request.headers["x-long"].matches("(a*)*b") || r"\d" == b"x" ? 1u : 2.5e3
+{"a": [1, 2]}.a[0] == 1 // comment
+[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
+!!!!!!!!!!!!!!!!!!!!!!!!-----------1
+claims.groups.map(x, x + x).map(x, x + x).filter(x, x.size() > 1).all(x, x != "")
+"\u00e9\x41" == 'a
+request.path.split("/").map(x, x.trim().upperAscii().substring(1))
+claims.?seats.optMap(x, x + 1).orValue(3) < identity.org.permissions.size()`

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type naiveToken struct {
 	act                     string // the claim, in JSON; empty if there is none
 	webhook                 bool
 	segment                 string // of the path that it is shown for
+	claims                  map[string]any
 }
 
 // naiveRules is a route as an interpreter sees it that takes the policy's words
@@ -61,10 +63,14 @@ func (r naiveRules) decide(tok *naiveToken) string {
 	if tok == nil || !slices.Contains(accepted, tok.kind) || !tok.speaksForSomeone() {
 		return "unauthenticated"
 	}
-	if code := r.failing(tok); code != "" {
+	switch code := r.failing(tok); code {
+	case "":
+		return "pass"
+	case "broken":
+		return "condition-failed"
+	default:
 		return code
 	}
-	return "pass"
 }
 
 func (tok *naiveToken) speaksForSomeone() bool {
@@ -195,6 +201,8 @@ func (tok *naiveToken) identity() *Identity {
 	if tok.kind == "session" {
 		id.OrgSlug = tok.slug
 	}
+	payload, _ := json.Marshal(tok.claims)
+	id.Claims = NewClaims(payload)
 	switch {
 	case strings.HasPrefix(tok.subject, "user_"):
 		id.UserID = tok.subject
@@ -251,7 +259,13 @@ func (d dice) token() *naiveToken {
 		pla:     strings.Join(d.some("o:gold", "u:gold", "uo:x"), ","),
 		role:    d.pick("admin", "org:admin", "org:org:member", ""), permissions: d.some("org:a:b", "org:c:d", "a:b"),
 		scopes: d.some("read", "write", ""), aud: d.some("billing", "ledger"), act: d.pick("", "", `{"sub":"user_9"}`, "{}", "null"),
-		webhook: d.IntN(3) == 0, segment: d.pick("user_1", "acme", "org_acme", "org_third", "mch_1"),
+		webhook: d.IntN(3) == 0, segment: d.pick("user_1", "acme", "org_acme", "org_third", "mch_1"), claims: map[string]any{},
+	}
+	if plan := d.pick("gold", "free", ""); plan != "" {
+		tok.claims["plan"] = plan
+	}
+	if seats := d.IntN(5); seats > 0 {
+		tok.claims["seats"] = []any{"many", 1, 2, 3}[seats-1]
 	}
 	if d.IntN(3) > 0 {
 		tok.org, tok.slug = d.pick("org_acme", "org_third"), d.pick("acme", "", "third")

@@ -16,7 +16,7 @@ type naiveLines struct {
 
 // lineOrder is the order in which the first line that fails decides.
 func lineOrder() []string {
-	return []string{"org", "role", "permission", "feature", "plan", "user", "scope", "audience", "actor", "anyOf", "allOf", "not", "reverification"}
+	return []string{"org", "role", "permission", "feature", "plan", "user", "scope", "audience", "actor", "when", "anyOf", "allOf", "not", "reverification"}
 }
 
 func (r naiveLines) yaml() string {
@@ -49,13 +49,16 @@ func nestYAML(name string, groups []naiveLines) string {
 	return "[" + strings.Join(items, ", ") + "]"
 }
 
-// failing returns the code of the first line that fails; "" if all hold.
+// failing returns the code of the first line that fails; "" if all hold, and
+// "broken" if a condition could not be evaluated before that was known.
 func (r naiveLines) failing(tok *naiveToken) string {
 	for _, name := range lineOrder() {
 		code := ""
 		switch {
-		case r.nests[name] != nil && !nestHolds(name, r.nests[name], tok):
-			code = "condition-failed"
+		case r.nests[name] != nil:
+			code = map[string]string{"yes": "", "no": "condition-failed", "broken": "broken"}[nestHolds(name, r.nests[name], tok)]
+		case r.lines[name] != nil && name == "when":
+			code = map[string]string{"yes": "", "no": "condition-failed", "broken": "broken"}[tok.when(r.lines[name][0])]
 		case r.lines[name] != nil:
 			code = r.line(name, r.lines[name], tok)
 		}
@@ -66,14 +69,67 @@ func (r naiveLines) failing(tok *naiveToken) string {
 	return ""
 }
 
-func nestHolds(name string, groups []naiveLines, tok *naiveToken) bool {
-	held := 0
+// nestHolds tries one group after the other, until one is broken or the rest
+// cannot change anything.
+func nestHolds(name string, groups []naiveLines, tok *naiveToken) string {
 	for _, g := range groups {
-		if g.failing(tok) == "" {
-			held++
+		switch code := g.failing(tok); {
+		case code == "broken":
+			return "broken"
+		case code == "" && name == "anyOf":
+			return "yes"
+		case code == "" && name == "not", code != "" && name == "allOf":
+			return "no"
 		}
 	}
-	return map[string]bool{"anyOf": held >= 1, "allOf": held == len(groups), "not": held == 0}[name]
+	return map[string]string{"anyOf": "no", "allOf": "yes", "not": "yes"}[name]
+}
+
+// naiveConditions are expressions of which the interpreter knows what they mean.
+func naiveConditions() []string {
+	return []string{`request.method == "GET"`, `claims.plan == "gold"`, `claims.plan != "gold"`, `!has(claims.plan)`, `claims.seats > 2`,
+		`has(claims.seats) && claims.seats > 2`, `params.p == identity.user.id`, `"read" in identity.token.scopes`, `claims.plan == "x" || identity.org.id != ""`}
+}
+
+// when is "yes", "no" or "broken".
+func (tok *naiveToken) when(expression string) string {
+	answer := map[bool]string{true: "yes", false: "no"}
+	plan, hasPlan := tok.claims["plan"]
+	seats, hasSeats := tok.claims["seats"]
+	number, isNumber := seats.(int)
+	user := ""
+	if strings.HasPrefix(tok.subject, "user_") {
+		user = tok.subject
+	}
+	switch expression {
+	case `request.method == "GET"`:
+		return "yes"
+	case `!has(claims.plan)`:
+		return answer[!hasPlan]
+	case `params.p == identity.user.id`:
+		return answer[tok.segment == user]
+	case `"read" in identity.token.scopes`:
+		return answer[tok.kind != "session" && tok.kind != "template" && slices.Contains(tok.scopes, "read")]
+	case `claims.plan == "x" || identity.org.id != ""`:
+		if tok.orgOf() == "" && !hasPlan {
+			return "broken"
+		}
+		return answer[tok.orgOf() != ""]
+	case `has(claims.seats) && claims.seats > 2`:
+		if !hasSeats {
+			return "no"
+		}
+		fallthrough
+	case `claims.seats > 2`:
+		if !isNumber {
+			return "broken"
+		}
+		return answer[number > 2]
+	}
+	if !hasPlan {
+		return "broken"
+	}
+	return answer[(plan == "gold") == (expression == `claims.plan == "gold"`)]
 }
 
 // callerLine asks for what a token says about itself and its user.
@@ -114,6 +170,7 @@ func (d dice) lines(depth int) naiveLines {
 	add("scope", d.some("read", "write"))
 	add("audience", d.some("billing", "ledger", "other"))
 	add("actor", []string{d.pick("forbidden", "required")})
+	add("when", []string{d.pick(naiveConditions()...)})
 	add("reverification", []string{d.pick("strict_mfa", "strict", "moderate", "lax", "by level")})
 	if items := r.lines["reverification"]; items != nil && items[0] == "by level" {
 		r.level, r.after = d.pick("first_factor", "second_factor", "multi_factor"), []float64{0.5, 5, 11}[d.IntN(3)]
