@@ -107,7 +107,7 @@
 //	           permission?: permission | [permission…],
 //	           feature?: held | [held…], plan?: held | [held…],
 //	           user?: "{parameter}", scope?: text | [text…], audience?: text | [text…],
-//	           actor?: forbidden | required,
+//	           actor?: forbidden | required, when?: expression,
 //	           anyOf?: [require…], allOf?: [require…], not?: require,
 //	           reverification?: strict_mfa | strict | moderate | lax
 //	             | {level: first_factor | second_factor | multi_factor, afterMinutes: number}
@@ -139,7 +139,7 @@
 // they hold for sessions only. org compares with the id and the slug of the
 // active organisation, user with the id of the user. If several lines fail, the
 // code is that of the first in the order org, role, permission, feature, plan,
-// user, scope, audience, actor, anyOf, allOf, not, reverification.
+// user, scope, audience, actor, when, anyOf, allOf, not, reverification.
 //
 // anyOf, allOf and not are at most 16 deep, and have one code for all that may
 // be in them, condition-failed: a reverification in one decides like any other
@@ -147,6 +147,13 @@
 // that it holds for who lacks what they need. scope never holds for a session or
 // a token of a JWT template. The actor is act of the token; one who is there and
 // not known, and the silence of a JWT template about it, meet neither word.
+//
+// when is an expression of the Common Expression Language (cel.dev) over the
+// variables request.method, .host, .path, .query and .headers, params, claims,
+// now, and identity with the fields that identity.headers has. It is type-checked
+// by Load. One that cannot be evaluated, such as for want of a claim, denies the
+// request, wherever it stands, if the decision got to it; what it may cost is
+// bounded.
 //
 // What the service is told is in identity, a source for each header; see
 // [IdentityHeader]. A route in shadow mode lets pass who would be denied, and one
