@@ -21,10 +21,14 @@ type Observer interface {
 	Observe(*Decided)
 }
 
-// Decided is one finished decision.
+// Decided is one finished decision. Nothing of it may be changed.
 type Decided struct {
-	Request  *Request
-	Verdict  *Verdict
+	Request *Request
+	Verdict *Verdict
+	// Answer is what the proxy is told.
+	Answer *Answer
+	// At is the moment by which the credentials were judged.
+	At       time.Time
 	Duration time.Duration
 }
 
@@ -131,6 +135,7 @@ type check struct {
 	given    *Caller       // who calls; nil unless explaining for somebody
 	progress progress
 	verdict  Verdict
+	answer   Answer // derived from the verdict
 }
 
 // run decides, answers and reports, or returns what has to be fetched before.
@@ -140,15 +145,15 @@ func (c *check) run() (a Answer, l *lack) {
 	if l := c.decide(); l != nil {
 		return Answer{}, l
 	}
-	a = newAnswer(&c.verdict)
+	c.answer = newAnswer(&c.verdict)
 	c.report()
-	return a, nil
+	return c.answer, nil
 }
 
 // report tells the observer.
 func (c *check) report() {
 	if o := c.engine.observer; o != nil {
-		o.Observe(&Decided{Request: c.request, Verdict: &c.verdict, Duration: c.engine.now().Sub(c.start)})
+		o.Observe(&Decided{Request: c.request, Verdict: &c.verdict, Answer: &c.answer, At: c.now, Duration: c.engine.now().Sub(c.start)})
 	}
 }
 
@@ -159,7 +164,8 @@ func (c *check) recoverTo(a *Answer) {
 		route, hash, id := c.verdict.Route, c.verdict.Policy, c.verdict.RequestID
 		c.verdict = Verdict{Route: route, Policy: hash, RequestID: id}
 		c.verdict.refuse(Fault, CodeInternalError, "panic: "+describePanic(p))
-		*a = newAnswer(&c.verdict)
+		c.answer = newAnswer(&c.verdict)
+		*a = c.answer
 		c.reportQuietly()
 	}
 }

@@ -90,6 +90,8 @@ type Cache struct {
 	proofs       *lru.Cache[digest, *proof]
 	refutations  *lru.Cache[digest, refutation]
 	hits, misses atomic.Uint64
+	size         int
+	beside       *Cache // read, and never changed; nil: none
 }
 
 type refutation struct {
@@ -106,7 +108,20 @@ func NewCache(size int) *Cache {
 	// The only error that New has is a size that is not positive.
 	proofs, _ := lru.New[digest, *proof](size)
 	refutations, _ := lru.New[digest, refutation](min(size, maxRefuted))
-	return &Cache{proofs: proofs, refutations: refutations}
+	return &Cache{proofs: proofs, refutations: refutations, size: size}
+}
+
+// Beside returns a cache that knows what this one knows, and keeps to itself what
+// it finds out. Nothing that is done with it changes what this one remembers,
+// evicts or counts: whoever verifies the same tokens by other keys would otherwise
+// take turns with the users of this one in replacing the proofs.
+func (c *Cache) Beside() *Cache {
+	if c == nil {
+		return nil
+	}
+	beside := NewCache(c.size)
+	beside.beside = c
+	return beside
 }
 
 // CacheStats counts what a cache did.
@@ -139,7 +154,7 @@ func (c *Cache) open(raw string) (*presented, error) {
 	p := &presented{raw: raw}
 	if c != nil {
 		p.sum = sha256.Sum256([]byte(raw))
-		if proof, ok := c.proofs.Get(p.sum); ok {
+		if proof := c.proven(p.sum); proof != nil {
 			p.proof, p.token = proof, proof.token
 			return p, nil
 		}
@@ -147,6 +162,15 @@ func (c *Cache) open(raw string) (*presented, error) {
 	var err error
 	p.token, err = decode(raw)
 	return p, err
+}
+
+// proven finds the proof of a token, nil if there is none.
+func (c *Cache) proven(sum digest) *proof {
+	proof, ok := c.proofs.Get(sum)
+	if !ok && c.beside != nil {
+		proof, _ = c.beside.proofs.Peek(sum)
+	}
+	return proof
 }
 
 func (c *Cache) keep(sum digest, p *proof) {
@@ -159,8 +183,18 @@ func (c *Cache) refuted(sum digest, key *jwks.Key, now time.Time) bool {
 	if c == nil {
 		return false
 	}
-	r, ok := c.refutations.Get(sum)
-	return ok && r.key == key && now.Before(r.until)
+	if r, ok := c.refutations.Get(sum); ok && r.holds(key, now) {
+		return true
+	}
+	if c.beside == nil {
+		return false
+	}
+	r, ok := c.beside.refutations.Peek(sum)
+	return ok && r.holds(key, now)
+}
+
+func (r refutation) holds(key *jwks.Key, now time.Time) bool {
+	return r.key == key && now.Before(r.until)
 }
 
 func (c *Cache) refute(sum digest, key *jwks.Key, now time.Time) {

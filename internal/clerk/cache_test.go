@@ -204,3 +204,52 @@ func TestProofWithinAnotherSkew(t *testing.T) {
 		}
 	}
 }
+
+// TestBeside: a cache beside another one knows what that one has verified, good
+// and bad, and leaves it as it is, though the same tokens are verified by keys that
+// are others to it.
+func TestBeside(t *testing.T) {
+	live, cache := instance(t, nil), NewCache(2)
+	other := instance(t, func(s *Settings) { s.Keys = keyring{"ins_live": keyOf("ins_live", "RS256")} })
+	beside := cache.Beside()
+	good, more := mint(t, nil, nil), mint(t, nil, claims{"jti": "more"})
+	forged := signers()["ins_new"].Sign(goodHeader.json(t), goodPayload(liveIssuer).json(t))
+	ask := func(in *Instance, c *Cache, token, want string) {
+		t.Helper()
+		if got := outcome(Instances{in}.Authenticate(&Request{Method: "GET", Authorization: "Bearer " + token}, c, issuedAt)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	stats := func(what string, c *Cache, want CacheStats) {
+		t.Helper()
+		if got := c.Stats(); got != want {
+			t.Errorf("%s: %+v, want %+v", what, got, want)
+		}
+	}
+	ask(live, cache, good, "signed-in")
+	ask(live, cache, forged, "token-invalid-signature")
+	ask(live, beside, good, "signed-in")
+	ask(live, beside, forged, "token-invalid-signature")
+	stats("with the same keys, beside", beside, CacheStats{Hits: 2})
+	for range 3 {
+		ask(other, beside, good, "signed-in")
+		ask(other, beside, forged, "token-invalid-signature")
+		ask(live, cache, good, "signed-in")
+		ask(live, cache, forged, "token-invalid-signature")
+	}
+	stats("with other keys, beside", beside, CacheStats{Hits: 6, Misses: 2, Entries: 1})
+	for i := range 5 {
+		ask(other, beside, mint(t, nil, claims{"jti": fmt.Sprint(i)}), "signed-in")
+	}
+	stats("full, beside", beside, CacheStats{Hits: 6, Misses: 7, Entries: 2})
+	ask(live, cache, more, "signed-in")
+	stats("itself", cache, CacheStats{Hits: 6, Misses: 3, Entries: 2})
+	// Being asked about beside makes nothing younger: the next goes, as if it had not been.
+	ask(live, beside, good, "signed-in")
+	ask(live, cache, mint(t, nil, claims{"jti": "last"}), "signed-in")
+	ask(live, cache, more, "signed-in")
+	stats("itself, after one was evicted", cache, CacheStats{Hits: 7, Misses: 4, Entries: 2})
+	if (*Cache)(nil).Beside() != nil {
+		t.Error("there is a cache beside none")
+	}
+}
