@@ -46,6 +46,8 @@ var forbidden = []struct {
 	{"internal/openapi", module + "/authz/...", "which route takes an operation is for the policy alone to say"},
 	{"internal/suite", module + "/authz/extauthz", "a test of a policy holds behind every door"},
 	{"internal/watch", module + "/...", "that a file has changed does not depend on what is in it"},
+	{"internal/candidate", module + "/authz/extauthz", "what is compared are verdicts, whichever door asked"},
+	{"authz", module + "/internal/candidate", "what was decided is told to an observer that is passed in"},
 	{"internal/telemetry", module + "/authz/extauthz", "what is recorded is the verdict, whichever door asked"},
 }
 
@@ -86,7 +88,7 @@ func TestOnlyOneDoorKnowsEnvoy(t *testing.T) {
 // TestProductDoesNotImportTestCode: what runs beside a service must not carry a
 // package that mints tokens, except in the commands that are made for it.
 func TestProductDoesNotImportTestCode(t *testing.T) {
-	for _, dir := range []string{"authz", "authz/extauthz", "policy", "jwks", "internal/clerk", "internal/backend", "internal/webhook", "internal/telemetry", "internal/admin", "internal/watch"} {
+	for _, dir := range []string{"authz", "authz/extauthz", "policy", "jwks", "internal/clerk", "internal/backend", "internal/webhook", "internal/telemetry", "internal/admin", "internal/watch", "internal/candidate"} {
 		for path, via := range imports(t, dir, true, map[string]bool{}) {
 			if strings.Contains(path, "clerktest") || strings.Contains(path, "jwkstest") || strings.Contains(path, "envoytest") || strings.Contains(path, "backendtest") || path == "testing" {
 				t.Errorf("%s imports %s (through %s)", dir, path, via)
