@@ -20,6 +20,7 @@ import (
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/examples/quickstart"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/internal/telemetry"
 )
 
 // signalContext ends at the first SIGINT or SIGTERM.
@@ -85,11 +86,11 @@ func (s *demoStage) startSidecar(ctx context.Context) (string, error) {
 		return "", r.problems.Err()
 	}
 	socket := filepath.Join(s.dir, "authz.sock")
-	engine, metrics, err := newEngine(logger, authz.DefaultTokenCache)
+	metrics, err := telemetry.NewMetrics(logger)
 	if err != nil {
 		return "", err
 	}
-	k := newKeeper(engine, metrics, from, r)
+	k := newKeeper(newEngine(metrics, logger, authz.DefaultTokenCache), metrics, from, r)
 	side, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: []string{"unix://" + socket}, logger: logger})
 	if err != nil {
 		return "", err

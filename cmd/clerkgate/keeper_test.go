@@ -84,7 +84,8 @@ func TestRequestsOfTheOldPolicyAreFinished(t *testing.T) {
 // TestTheSameRefusalIsToldOnce, unless somebody asks.
 func TestTheSameRefusalIsToldOnce(t *testing.T) {
 	k := keep(t, (*kept).alone, nil)
-	other := &keeper{logger: k.logger, metrics: k.metrics, from: k.from, current: k.current}
+	other := newSeat("policy", k.engine, uncounted{}, func(*regime, bool) {}, k.from)
+	other.current = k.current
 	for _, step := range []struct {
 		message string
 		asked   bool

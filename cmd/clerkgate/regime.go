@@ -109,14 +109,14 @@ func (r *regime) watched(file string) []string { return append([]string{file}, r
 func (r *regime) hash() string { return r.snapshot.Policy().Hash }
 
 // inForce is what metrics tell of the policy.
-func (r *regime) inForce() telemetry.InForce {
+func (r *regime) inForce(compared bool) telemetry.InForce {
 	p := r.snapshot.Policy()
 	f := telemetry.InForce{Policy: p.Hash, Routes: len(p.Routes)}
-	if p.Shadow {
+	if p.Shadow || compared {
 		f.Shadow = append(f.Shadow, "")
 	}
 	for _, route := range p.Routes {
-		if route.Shadow {
+		if route.Shadow || compared {
 			f.Shadow = append(f.Shadow, route.Name)
 		}
 	}

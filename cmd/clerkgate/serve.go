@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clerkgate/clerkgate/authz"
+	"github.com/clerkgate/clerkgate/internal/candidate"
 	"github.com/clerkgate/clerkgate/internal/telemetry"
 	"github.com/clerkgate/clerkgate/internal/watch"
 )
@@ -27,6 +28,7 @@ const (
 
 type serveCommand struct {
 	policy     string
+	candidate  string
 	listen     []string
 	admin      string
 	logLevel   string
@@ -50,6 +52,10 @@ The policy is loaded anew when its file or a file of a secret that it names has
 changed, and on SIGHUP. What is wrong with it is logged, and the policy before it
 stays in force; so it does until each Clerk instance that is new has keys.
 
+With --candidate another policy is asked about each request, too, after it was
+decided. Where it would decide otherwise the log has a record "candidate disagrees",
+and clerkgate_shadow_disagreements_total counts. It is reloaded in the same way.
+
 SIGTERM or SIGINT drains: health turns to NOT_SERVING, requests are still
 answered for --drain, then the server stops. A second signal stops at once.`,
 		Args: usageArgs(cobra.NoArgs),
@@ -69,6 +75,7 @@ answered for --drain, then the server stops. A second signal stops at once.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.policy, "policy", "", "policy `file`")
+	f.StringVar(&c.candidate, "candidate", "", "policy `file` to compare with on live requests; it decides none of them")
 	f.StringArrayVar(&c.listen, "listen", []string{defaultListen}, "`address` for Envoy: host:port or unix:///path (repeatable)")
 	f.StringVar(&c.admin, "admin", defaultAdmin, "HTTP `address` for health endpoints and metrics; empty turns it off")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -88,40 +95,70 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 
-	from := policySource{file: c.policy, env: os.LookupEnv, logger: logger}
-	r, err := from.load()
+	k, err := c.keeper(stderr, logger)
 	if err != nil {
 		return err
 	}
-	if r.snapshot == nil {
-		printProblems(stderr, r.problems)
-		return withHint(fmt.Errorf("%s: not served because of the errors above", c.policy), "clerkgate check "+c.policy+" shows those that do not depend on this machine's files as well")
-	}
-	if r.snapshot.Instances() == 0 {
-		return from.errNoInstance()
-	}
-	engine, metrics, err := newEngine(logger, cacheSize(c.tokenCache))
-	if err != nil {
-		return err
-	}
-	k := newKeeper(engine, metrics, from, r)
 	k.watcher, k.hangups = watch.New(logger), hangups
 	s, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: c.listen, admin: c.admin, logger: logger, drain: c.drain})
 	if err != nil {
 		return err
 	}
-	r.describe(logger, "policy loaded")
+	k.current.describe(logger, "policy loaded")
+	if k.rival.current != nil {
+		k.rival.current.describe(logger, "candidate policy loaded")
+	}
 	return s.run(ctx, first)
 }
 
-// newEngine makes an engine whose decisions are counted and logged.
-func newEngine(logger *slog.Logger, tokenCache int) (*authz.Engine, *telemetry.Metrics, error) {
+// keeper loads the policies. Its engine's decisions are counted, logged and, if
+// there is a candidate, compared with what that would decide.
+func (c *serveCommand) keeper(stderr io.Writer, logger *slog.Logger) (*keeper, error) {
 	metrics, err := telemetry.NewMetrics(logger)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	observers := telemetry.Observers{metrics, telemetry.NewDecisionLog(logger)}
-	return authz.New(authz.Options{TokenCache: tokenCache, Observer: observers}), metrics, nil
+	from := policySource{file: c.policy, env: os.LookupEnv, logger: logger}
+	r, err := from.loadFirst(stderr)
+	if err != nil {
+		return nil, err
+	}
+	if c.candidate == "" {
+		return newKeeper(newEngine(metrics, logger, cacheSize(c.tokenCache)), metrics, from, r), nil
+	}
+	rivalFrom := policySource{file: c.candidate, env: os.LookupEnv, logger: logger}
+	rival, err := rivalFrom.loadFirst(stderr, r)
+	if err != nil {
+		return nil, err
+	}
+	comparison := candidate.New(logger, metrics)
+	engine := newEngine(metrics, logger, cacheSize(c.tokenCache), comparison)
+	k := newKeeper(engine, metrics, from, r)
+	k.rehearse(comparison, comparison.Beside(engine), rivalFrom, rival)
+	return k, nil
+}
+
+// newEngine makes an engine whose decisions are counted and logged, and told to
+// others.
+func newEngine(metrics *telemetry.Metrics, logger *slog.Logger, tokenCache int, others ...authz.Observer) *authz.Engine {
+	observers := append(telemetry.Observers{metrics, telemetry.NewDecisionLog(logger)}, others...)
+	return authz.New(authz.Options{TokenCache: tokenCache, Observer: observers})
+}
+
+// loadFirst loads a policy that has to be there for the sidecar to start.
+func (s policySource) loadFirst(stderr io.Writer, have ...*regime) (*regime, error) {
+	r, err := s.load(have...)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.snapshot == nil:
+		printProblems(stderr, r.problems)
+		return nil, withHint(fmt.Errorf("%s: not served because of the errors above", s.file),
+			"clerkgate check "+s.file+" shows those that do not depend on this machine's files as well")
+	case r.snapshot.Instances() == 0:
+		return nil, s.errNoInstance()
+	}
+	return r, nil
 }
 
 // cacheSize maps the flag to the engine's terms, where 0 is the default.
