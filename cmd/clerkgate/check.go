@@ -17,7 +17,17 @@ import (
 func newCheckCommand() *cobra.Command {
 	var c checkCommand
 	cmd := &cobra.Command{
-		Use:   "check FILE…",
+		Use: "check FILE…",
+		Example: `  clerkgate check --allow-unset policy.yaml, which may begin as
+
+  version: 1
+  clerk:
+    - publishableKey: ${CLERK_PUBLISHABLE_KEY}
+      authorizedParties: [https://app.example.com]
+  routes:
+    - {name: pages, path: [/, "/sign-in/**"], access: public}
+    - {name: an organisation's own, path: "/api/orgs/{org}/**", require: {org: "{org}"}}
+    - {name: everything else, path: /**}`,
 		Short: "Validate policy files",
 		Long: `Validates policy files and prints every problem with its place and, where one
 helps, a hint. Exits with 1 if there is an error, or with --strict a warning;
@@ -28,7 +38,9 @@ CI, where they are not set, use --allow-unset.
 
 With --openapi it compares the policies with OpenAPI 3.0 to 3.2 or Swagger 2.0
 descriptions (YAML or JSON) and warns of every operation that no route but a
-catch-all covers, and of every route that no operation has.`,
+catch-all covers, and of every route that no operation has.
+
+The language of policies: https://github.com/clerkgate/clerkgate/tree/main/policy`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return c.run(cmd.OutOrStdout(), cmd.ErrOrStderr(), files)
@@ -36,7 +48,7 @@ catch-all covers, and of every route that no operation has.`,
 	}
 	cmd.Flags().BoolVar(&c.strict, "strict", false, "let warnings fail, too")
 	cmd.Flags().BoolVar(&c.allowUnset, "allow-unset", false, "take unset variables as placeholders")
-	cmd.Flags().StringArrayVar(&c.openapi, "openapi", nil, "compare with the API that this file describes; repeatable")
+	cmd.Flags().StringArrayVar(&c.openapi, "openapi", nil, "compare with the API that this `file` describes (repeatable)")
 	return cmd
 }
 
@@ -51,7 +63,7 @@ func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 	if err != nil {
 		return err
 	}
-	failed := false
+	failed, unset := false, false
 	var unread error
 	for _, file := range files {
 		problems, err := c.check(file)
@@ -63,6 +75,7 @@ func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 			continue
 		}
 		printProblems(w, problems)
+		unset = unset || lacksVariables(problems)
 		if !described || problems.Err() != nil || c.strict && problems.Count(policy.Warning) > 0 {
 			failed = true
 			continue
@@ -70,6 +83,9 @@ func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 		if _, err := fmt.Fprintf(w, "%s: ok\n", file); err != nil {
 			return err
 		}
+	}
+	if unset {
+		_, _ = fmt.Fprintln(stderr, "hint: with --allow-unset, variables that are not set do not matter")
 	}
 	if unread != nil {
 		return unread

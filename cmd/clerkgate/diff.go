@@ -34,9 +34,11 @@ by route and one by one. Requests that --old denies and --new passes come first 
 are marked with an exclamation mark.
 
 --requests is a decision log, the JSON lines that serve writes, or a file of policy
-tests, of which the requests and identities count; "-" is standard input. A request changes if its outcome, status or code, the page that a forbidden
-document is sent to, or an identity header is another. Exits with 1 if one changes,
-or may change, depending on what is not recorded; with 0 if none does.
+tests, of which the requests and identities count; "-" is standard input.
+
+A request changes if its outcome, status or code, the page that a forbidden document
+is sent to, or an identity header is another. Exits with 1 if one changes, or may
+change, depending on what is not recorded; with 0 if none does.
 
 Nothing is asked over a network, and variables that are not set do not matter: who
 called is taken from the records, and the clerk sections are not compared.`,

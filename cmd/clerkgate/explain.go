@@ -118,7 +118,11 @@ func (c *explainCommand) run(cmd *cobra.Command, method, target string) error {
 	}
 	if snapshot == nil {
 		printProblems(cmd.ErrOrStderr(), problems)
-		return withHint(fmt.Errorf("%s: cannot be explained because of the errors above", c.policy), "clerkgate check "+c.policy)
+		hint := "clerkgate check " + c.policy
+		if lacksVariables(problems) {
+			hint = "with --allow-unset, variables that are not set do not matter"
+		}
+		return withHint(fmt.Errorf("%s: cannot be explained because of the errors above", c.policy), hint)
 	}
 	engine := authz.New(authz.Options{TokenCache: -1, Now: clock})
 	engine.Use(snapshot)

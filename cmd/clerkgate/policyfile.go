@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/jwks"
@@ -50,6 +52,13 @@ func printProblems(w io.Writer, problems policy.Problems) {
 	for _, p := range problems {
 		_, _ = fmt.Fprintln(w, p.String())
 	}
+}
+
+// lacksVariables reports whether a variable that a policy names is not set.
+func lacksVariables(problems policy.Problems) bool {
+	return slices.ContainsFunc(problems, func(p policy.Problem) bool {
+		return p.Severity == policy.Error && strings.HasPrefix(p.Message, "the variable ") && strings.HasSuffix(p.Message, " is not set")
+	})
 }
 
 // pinnedKeys is an instance's PEM key, checked but never fetched.

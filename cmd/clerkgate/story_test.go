@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/envoytest"
+	"github.com/clerkgate/clerkgate/policy"
 )
 
 // TestDemoTellsItsStory plays the demo against a real Envoy, on free ports.
@@ -93,4 +94,16 @@ func snippet(t *testing.T, text, name string) string {
 		t.Fatalf("snippet %s does not end", name)
 	}
 	return block
+}
+
+// TestHelpOfCheck: the policy that the help shows is one, without a remark.
+func TestHelpOfCheck(t *testing.T) {
+	_, example, _ := strings.Cut(newCheckCommand().Example, "\n\n")
+	var src strings.Builder
+	for line := range strings.Lines(example) {
+		src.WriteString(strings.TrimPrefix(line, "  "))
+	}
+	if p, problems := policy.Load("policy.yaml", []byte(src.String()), policy.Options{AllowUnset: true}); p == nil || len(p.Routes) != 3 || len(problems) > 0 {
+		t.Errorf("the example:\n%s\n%v", src.String(), problems)
+	}
 }
