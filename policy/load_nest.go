@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -73,7 +74,7 @@ func (l *lineReader) shallow(n *yaml.Node, depth int) bool {
 }
 
 // spelling writes a node so that what is the same is written the same, whatever
-// the order of keys.
+// the order of keys and the digits of a number.
 func spelling(n *yaml.Node) string {
 	var parts []string
 	switch n.Kind {
@@ -88,6 +89,9 @@ func spelling(n *yaml.Node) string {
 			parts = append(parts, spelling(item))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	if x, err := strconv.ParseFloat(n.Value, 64); err == nil && n.ShortTag() != "!!str" {
+		return strconv.FormatFloat(x, 'g', -1, 64)
 	}
 	return n.ShortTag() + fmt.Sprintf("%q", n.Value)
 }
