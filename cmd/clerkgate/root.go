@@ -50,8 +50,9 @@ Start here:
 	root.AddCommand(
 		newServeCommand(), newCheckCommand(), newExplainCommand(), newTestCommand(), newDiffCommand(),
 		newDevCommand(), newTokenCommand(), newDemoCommand(),
-		newHealthCommand(), newVersionCommand(),
+		newHealthCommand(), newSchemaCommand(), newVersionCommand(),
 	)
+	addCompletion(root)
 	return root
 }
 

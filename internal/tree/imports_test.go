@@ -45,6 +45,8 @@ var forbidden = []struct {
 	{"internal/openapi", "net/http", "a description is compared, never fetched, and neither is what it refers to"},
 	{"internal/openapi", module + "/authz/...", "which route takes an operation is for the policy alone to say"},
 	{"internal/suite", module + "/authz/extauthz", "a test of a policy holds behind every door"},
+	{"schema", module + "/...", "a schema is a file; who edits a policy needs no code"},
+	{"cmd/clerkgate", "github.com/santhosh-tekuri/...", "only tests judge by the schema; policies are judged by the loader"},
 	{"internal/watch", module + "/...", "that a file has changed does not depend on what is in it"},
 	{"internal/candidate", module + "/authz/extauthz", "what is compared are verdicts, whichever door asked"},
 	{"authz", module + "/internal/candidate", "what was decided is told to an observer that is passed in"},
