@@ -231,6 +231,8 @@ routes:
   - {name: both, path: /both}
   - {name: hook, path: /hook, webhook: {secret: whsec_c2VjcmV0c2VjcmV0c2VjcmV0}}
   - {name: closed, path: /closed, access: deny}
+  - {name: options, path: /named, methods: [OPTIONS], preflight: check}
+  - {name: named, path: /named}
   - {name: api, path: /api/**}
 `
 
@@ -254,6 +256,7 @@ func TestPreflights(t *testing.T) {
 	w.deny(w.ask("OPTIONS", "/hook", origin, post), 401, "webhook-signature-missing")
 	w.deny(w.ask("OPTIONS", "/closed", origin, post), 403, "access-denied")
 	w.deny(w.ask("OPTIONS", "/nowhere", origin, post), 403, "no-route")
+	w.deny(w.ask("OPTIONS", "/named", origin, post), 401, "session-token-and-uat-missing")
 	w.deny(w.ask("OPTIONS", "/api/../closed", origin, post), 400, "path-ambiguous")
 	for _, a := range []authz.Answer{
 		w.ask("OPTIONS", "/api/x"), w.ask("OPTIONS", "/api/x", origin), w.ask("OPTIONS", "/api/x", post),

@@ -27,6 +27,10 @@ func (r *Route) Methods() []string { return slices.Clone(r.methods) }
 // asked of them.
 func (r *Route) Context() map[string]string { return maps.Clone(r.context) }
 
+// NamesMethod reports whether the route lists a method. One without methods takes
+// every method and lists none.
+func (r *Route) NamesMethod(method string) bool { return slices.Contains(r.methods, method) }
+
 // CatchAll reports whether the route matches every path, so that it was written
 // for none in particular. Its hosts, methods and context may be limited.
 func (r *Route) CatchAll() bool {
