@@ -91,8 +91,18 @@ func (l *loader) claimPath(t scalar, path string) []string {
 		l.fail(t.Pos, fmt.Sprintf("%s is not the path of a claim", brief(t.raw)), t.safe("drop claims.: the path begins in the token"))
 	case strings.ContainsAny(path, "[]*\"'"):
 		l.fail(t.Pos, fmt.Sprintf("%s is not the path of a claim: items of lists cannot be chosen", brief(t.raw)), "name the whole list")
+	case slices.ContainsFunc(keys, usersOwn):
+		l.warnUsersOwn(t.Pos)
 	}
 	return keys
+}
+
+// usersOwn reports whether a claim is one that Clerk's front end lets users write
+// themselves (User.unsafeMetadata). Nothing else in a token is.
+func usersOwn(key string) bool { return key == "unsafe_metadata" || key == "unsafeMetadata" }
+
+func (l *loader) warnUsersOwn(pos Pos) {
+	l.warn(pos, "users can change their unsafe metadata themselves: it proves nothing", "put what must be true into public metadata")
 }
 
 // checkIdentityHeader refuses names that are no field names in lower case (RFC

@@ -192,6 +192,8 @@ func (l *lineReader) checkRead(n *yaml.Node, x reading) {
 		}
 	case x.variable == "request.headers" && isText:
 		l.checkHeader(pos, key)
+	case x.variable == "claims" && slices.ContainsFunc(x.keys, func(key ref.Val) bool { s, ok := key.(types.String); return ok && usersOwn(string(s)) }):
+		l.warnUsersOwn(pos)
 	}
 }
 
