@@ -86,6 +86,9 @@ func (l *loader) policy(p *Policy, root *yaml.Node) {
 		}
 	}
 	p.Shadow, l.preflightPass = modes(o, false, false)
+	if p.Shadow {
+		l.report(Note, place(o.fields["mode"]), "mode: shadow enforces nothing: who would be denied passes", "write enforce, or drop the line, when it is to count")
+	}
 	l.routes(p, o)
 	p.reads = l.reads
 	if clerkSound {

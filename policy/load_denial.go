@@ -12,6 +12,9 @@ func modes(o *object, shadow, preflightPass bool) (_, _ bool) {
 // routeModes reads them for a route.
 func (l *loader) routeModes(r *Route, o *object, p *Policy) {
 	r.Shadow, r.PreflightPass = modes(o, p.Shadow, l.preflightPass)
+	if r.Shadow && !p.Shadow {
+		l.report(Note, place(o.fields["mode"]), "mode: shadow enforces nothing: who would be denied passes", "write enforce, or drop the line, when it is to count")
+	}
 	if n, there := o.fields["preflight"]; there && r.PreflightPass && (r.Access == AccessDeny || r.Access == AccessWebhook) {
 		l.fail(place(n), "preflight: pass has no meaning here: browsers call neither closed routes nor webhooks", "drop it")
 	}
