@@ -10,6 +10,15 @@ import (
 	"github.com/clerkgate/clerkgate/authz"
 )
 
+// Why a check cannot be read in one way.
+const (
+	malformedNoHTTP    = "the check has no HTTP attributes"
+	malformedBodies    = "body and raw_body disagree"
+	malformedHeaders   = "headers and header_map disagree"
+	malformedTwoValues = "a header has two values"
+	malformedUnread    = "the check cannot be read"
+)
+
 // readRequest copies a CheckRequest out as it came. What it cannot copy out in
 // one way it reports in Malformed, which the pipeline refuses.
 func readRequest(check *authv3.CheckRequest) authz.Request {
@@ -18,7 +27,7 @@ func readRequest(check *authv3.CheckRequest) authz.Request {
 	if http == nil {
 		// Envoy's network filter asks about TCP connections without HTTP
 		// attributes; nothing here can be decided about those.
-		return authz.Request{Malformed: "the check has no HTTP attributes"}
+		return authz.Request{Malformed: malformedNoHTTP}
 	}
 	r := authz.Request{
 		Method:  http.GetMethod(),
@@ -42,10 +51,14 @@ func readBody(http *authv3.AttributeContext_HttpRequest) (body []byte, malformed
 		return nil, ""
 	case len(raw) == 0:
 		return []byte(text), ""
-	case text != "" && text != string(raw) && text != sanitise(string(raw)):
-		return nil, "body and raw_body disagree"
+	case bodiesDisagree(string(raw), text):
+		return nil, malformedBodies
 	}
 	return raw, ""
+}
+
+func bodiesDisagree(raw, text string) bool {
+	return raw != "" && text != "" && text != raw && text != sanitise(raw)
 }
 
 func readHeaders(http *authv3.AttributeContext_HttpRequest) (headers []authz.Header, malformed string) {
@@ -53,7 +66,7 @@ func readHeaders(http *authv3.AttributeContext_HttpRequest) (headers []authz.Hea
 	if len(raw) > 0 {
 		headers, malformed = rawHeaders(raw)
 		if malformed == "" && len(joined) > 0 && !agree(joined, headers) {
-			malformed = "headers and header_map disagree"
+			malformed = malformedHeaders
 		}
 		return headers, malformed
 	}
@@ -72,7 +85,7 @@ func rawHeaders(entries []*corev3.HeaderValue) (headers []authz.Header, malforme
 		value := e.GetValue()
 		if raw := e.GetRawValue(); len(raw) > 0 {
 			if value != "" && value != string(raw) {
-				return nil, "a header has two values"
+				return nil, malformedTwoValues
 			}
 			value = string(raw)
 		}

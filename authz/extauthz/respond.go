@@ -16,8 +16,11 @@ import (
 
 // respond writes an answer down as a CheckResponse. To Envoy a missing status
 // means OK, so every path through here sets one, and only an answer that says
-// Allow gets code OK.
+// Allow gets code OK. An answer that no response can carry is denied.
 func respond(a *authz.Answer) *authv3.CheckResponse {
+	if !encodable(a) {
+		a = &authz.Answer{}
+	}
 	response := &authv3.CheckResponse{DynamicMetadata: metadata(a.Metadata)}
 	if a.Allow {
 		response.Status = status.New(codes.OK, "").Proto()
@@ -28,17 +31,24 @@ func respond(a *authz.Answer) *authv3.CheckResponse {
 		}}
 		return response
 	}
-	httpStatus := a.Status
-	if (httpStatus < 400 || httpStatus > 599) && httpStatus != http.StatusTemporaryRedirect {
-		httpStatus = http.StatusServiceUnavailable // a denial that says nothing, or something that is no denial
-	}
-	response.Status = status.New(grpcCode(httpStatus, a.Kind), http.StatusText(httpStatus)).Proto()
+	httpStatus, code, message := denial(a)
+	response.Status = status.New(code, message).Proto()
 	response.HttpResponse = &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
-		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(httpStatus)},
+		Status:  &typev3.HttpStatus{Code: httpStatus},
 		Headers: overwrites(a.ResponseHeaders),
 		Body:    string(a.Body),
 	}}
 	return response
+}
+
+// denial is what a denial says: its HTTP status, and its gRPC code with a
+// message.
+func denial(a *authz.Answer) (httpStatus typev3.StatusCode, code codes.Code, message string) {
+	s := a.Status
+	if (s < 400 || s > 599) && s != http.StatusTemporaryRedirect {
+		s = http.StatusServiceUnavailable // a denial that says nothing, or something that is no denial
+	}
+	return typev3.StatusCode(s), grpcCode(s, a.Kind), http.StatusText(s)
 }
 
 // grpcCode gives a denial its gRPC code. None of them is OK. What a redirect

@@ -49,16 +49,35 @@ type Server struct {
 	health *health.Server
 }
 
+// Option is a choice about a [Server].
+type Option func(*choices)
+
+type choices struct{ fullDecode bool }
+
+// FullDecode makes the server decode every check completely, and encode every
+// answer from a message. It decides the same and costs more. It is there to hold
+// the server against itself, and for the day when a check is misread without it.
+func FullDecode() Option { return func(c *choices) { c.fullDecode = true } }
+
 // NewServer returns a server that answers by the engine. Its health is
 // NOT_SERVING until [Server.SetServing].
-func NewServer(engine *authz.Engine) *Server {
-	s := &Server{
-		Server: grpc.NewServer(
-			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
-		),
-		health: health.NewServer(),
+func NewServer(engine *authz.Engine, options ...Option) *Server {
+	var c choices
+	for _, choose := range options {
+		choose(&c)
 	}
-	authv3.RegisterAuthorizationServer(s.Server, NewService(engine))
+	s := &Server{health: health.NewServer()}
+	settings := []grpc.ServerOption{
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+	}
+	if c.fullDecode {
+		s.Server = grpc.NewServer(settings...)
+		authv3.RegisterAuthorizationServer(s.Server, NewService(engine))
+	} else {
+		fast := &wireService{engine: engine, codec: newCodec()}
+		s.Server = grpc.NewServer(append(settings, grpc.ForceServerCodecV2(fast.codec))...)
+		s.RegisterService(fast.desc(), fast)
+	}
 	healthv1.RegisterHealthServer(s.Server, s.health)
 	s.SetServing(false)
 	return s

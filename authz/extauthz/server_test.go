@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/clerkgate/clerkgate/authz"
@@ -22,10 +24,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // dial serves the engine in memory and connects to it.
-func dial(t *testing.T, engine *authz.Engine) (*extauthz.Server, *grpc.ClientConn) {
+func dial(t *testing.T, engine *authz.Engine, options ...extauthz.Option) (*extauthz.Server, *grpc.ClientConn) {
 	t.Helper()
 	lis := bufconn.Listen(1 << 16)
-	server := extauthz.NewServer(engine)
+	server := extauthz.NewServer(engine, options...)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(lis) }()
 	conn, err := grpc.NewClient("passthrough:///bufconn",
@@ -78,8 +80,19 @@ func get(path string) *authv3.CheckRequest {
 	}}}
 }
 
+// ways are the two in which a server reads checks and writes answers.
+func ways() map[string][]extauthz.Option {
+	return map[string][]extauthz.Option{"encoded": nil, "decoded": {extauthz.FullDecode()}}
+}
+
 func TestCheckOverTheWire(t *testing.T) {
-	_, conn := dial(t, engine(t, authz.Options{}))
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) { checkOverTheWire(t, way) })
+	}
+}
+
+func checkOverTheWire(t *testing.T, way []extauthz.Option) {
+	_, conn := dial(t, engine(t, authz.Options{}), way...)
 	client := authv3.NewAuthorizationClient(conn)
 	for _, tt := range []struct {
 		name  string
@@ -107,8 +120,42 @@ func TestCheckOverTheWire(t *testing.T) {
 	}
 }
 
+// raw is a codec that sends what it is given.
+type raw struct{}
+
+func (raw) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(v.([]byte))}, nil
+}
+func (raw) Unmarshal(mem.BufferSlice, any) error { return nil }
+func (raw) Name() string                         { return "proto" }
+
+// TestWhatIsNoCheckFailsTheSame: a call whose message cannot be decoded has no
+// answer, and one error.
+func TestWhatIsNoCheckFailsTheSame(t *testing.T) {
+	for _, wire := range []string{"\x0a", "\x0a\x05a", "\x00\x00", "\x0a\x07\x22\x05\x12\x03\x12\x01\xff", "\x0a\x05\x0a\x03\x22\x01\xff"} {
+		errs := map[string]string{}
+		for name, way := range ways() {
+			_, conn := dial(t, engine(t, authz.Options{}), way...)
+			err := conn.Invoke(t.Context(), authv3.Authorization_Check_FullMethodName, []byte(wire), nil, grpc.ForceCodecV2(raw{}))
+			if status.Code(err) != codes.Internal {
+				t.Errorf("% x, %s: %v, want code Internal", wire, name, err)
+			}
+			errs[name] = status.Convert(err).Message()
+		}
+		if errs["encoded"] != errs["decoded"] {
+			t.Errorf("% x: %q", wire, errs)
+		}
+	}
+}
+
 func TestNoPolicyIsADenialNotAnError(t *testing.T) {
-	_, conn := dial(t, authz.New(authz.Options{}))
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) { noPolicyIsADenial(t, way) })
+	}
+}
+
+func noPolicyIsADenial(t *testing.T, way []extauthz.Option) {
+	_, conn := dial(t, authz.New(authz.Options{}), way...)
 	response, err := authv3.NewAuthorizationClient(conn).Check(t.Context(), get("/healthz"))
 	if err != nil {
 		t.Fatal(err)
