@@ -34,6 +34,7 @@ type serveCommand struct {
 	logLevel   string
 	logFormat  string
 	tokenCache int
+	fastPath   bool
 	drain      time.Duration
 }
 
@@ -81,6 +82,7 @@ answered for --drain, then the server stops. A second signal stops at once.`,
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "json", "json or text")
 	f.IntVar(&c.tokenCache, "token-cache", authz.DefaultTokenCache, "how many verified tokens to remember; 0 turns it off")
+	f.BoolVar(&c.fastPath, "fast-path", true, "read checks and write answers without decoding them; false decides the same at more cost")
 	f.DurationVar(&c.drain, "drain", defaultDrain, "how long to go on answering after SIGTERM")
 	return cmd
 }
@@ -100,7 +102,7 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 		return err
 	}
 	k.watcher, k.hangups = watch.New(logger), hangups
-	s, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: c.listen, admin: c.admin, logger: logger, drain: c.drain})
+	s, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: c.listen, admin: c.admin, logger: logger, drain: c.drain, fullDecode: !c.fastPath})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ type sidecarOptions struct {
 	admin  string // empty: none
 	logger *slog.Logger
 	drain  time.Duration
+	// fullDecode is extauthz.FullDecode.
+	fullDecode bool
 }
 
 // sidecar is a running instance of serve.
@@ -49,7 +51,12 @@ type sidecar struct {
 // newSidecar opens every listener, so that an address that is taken is an error
 // before anything is served.
 func newSidecar(ctx context.Context, o sidecarOptions) (*sidecar, error) {
-	s := &sidecar{sidecarOptions: o, grpc: extauthz.NewServer(o.keeper.engine)}
+	var choices []extauthz.Option
+	if o.fullDecode {
+		choices = append(choices, extauthz.FullDecode())
+		o.logger.Info("the fast path is off", "hint", "remove --fast-path=false unless you compare")
+	}
+	s := &sidecar{sidecarOptions: o, grpc: extauthz.NewServer(o.keeper.engine, choices...)}
 	s.http = admin.NewServer(admin.NewHandler(s.ready, o.keeper.metrics.Handler()))
 	for _, address := range o.listen {
 		l, err := listen(ctx, address)
