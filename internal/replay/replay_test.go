@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/internal/telemetry"
 )
 
@@ -22,6 +24,7 @@ func TestReplaysAreFaithful(t *testing.T) {
 	w.askAll()
 	same := w.compile(everything(t))
 	c := New(same, same, Options{})
+	c.now = noon
 	lines := bytes.Split(bytes.TrimSpace(w.log.Bytes()), []byte("\n"))
 	if len(lines) != len(w.set) {
 		t.Fatalf("%d records of %d requests", len(lines), len(w.set))
@@ -65,7 +68,8 @@ func TestReplaysForetell(t *testing.T) {
 	for turn, edit := range edits {
 		after := w.compile(strings.Replace(everything(t), edit.replace, edit.with, 1))
 		c := New(before, after, Options{})
-		live := c.side(after)
+		live := authz.New(authz.Options{Now: func() time.Time { return noon }})
+		live.Use(after)
 		c.now = noon
 		for i, line := range lines {
 			if i%4 != turn%4 { // each edit has a part of them, and each request several edits
@@ -83,7 +87,7 @@ func TestReplaysForetell(t *testing.T) {
 			if replayed.lacks != "" {
 				continue
 			}
-			v, a := live.engine.Explain(t.Context(), w.asked[i])
+			v, a := live.Explain(t.Context(), w.asked[i])
 			truth, got := result{verdict: v, answer: a}, replayed.effect()
 			want := truth.effect()
 			if got.Code == "unauthenticated" && want.Code == v.Unverified {

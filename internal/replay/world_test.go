@@ -32,7 +32,7 @@ func newWorld(t testing.TB, policyText string) *world {
 	t.Helper()
 	clock := func() time.Time { return noon }
 	w := &world{t: t, clerk: clerktest.New(clerktest.Options{FrontendAPI: "clerk.example.com", Live: true, Now: clock})}
-	w.engine = authz.New(authz.Options{Now: clock, Observer: telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&w.log, nil)))})
+	w.engine = authz.New(authz.Options{Now: clock, Observer: telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: atNoon})))})
 	w.engine.Use(w.compile(policyText))
 	return w
 }
@@ -158,4 +158,13 @@ func (w *world) compare(policyText string) *Report {
 		w.t.Fatal(err)
 	}
 	return c.Report()
+}
+
+// atNoon gives records the only time of these tests, which slog takes from the
+// clock.
+func atNoon(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Time(slog.TimeKey, noon)
+	}
+	return a
 }
