@@ -22,6 +22,8 @@ type diffCommand struct {
 	limit    int
 	routes   bool
 	output   string
+
+	keys [2]explainKeys // of the tokens of policy tests, for each policy
 }
 
 func newDiffCommand() *cobra.Command {
@@ -103,8 +105,8 @@ func (c *diffCommand) run(cmd *cobra.Command) error {
 // policies loads both policies, and reports what is wrong with either.
 func (c *diffCommand) policies(stderr io.Writer) (before, after *authz.Snapshot, err error) {
 	var broken error
-	load := func(file string) *authz.Snapshot {
-		snapshot, problems, err := loadOffline(file, checkConnection)
+	load := func(file string, keys *explainKeys) *authz.Snapshot {
+		snapshot, problems, err := loadOffline(file, keys.connect)
 		switch {
 		case err != nil && broken != nil:
 			say(stderr, "%v", err)
@@ -116,7 +118,7 @@ func (c *diffCommand) policies(stderr io.Writer) (before, after *authz.Snapshot,
 		}
 		return snapshot
 	}
-	before, after = load(c.old), load(c.new)
+	before, after = load(c.old, &c.keys[0]), load(c.new, &c.keys[1])
 	return before, after, broken
 }
 
@@ -181,7 +183,9 @@ func (c *diffCommand) replayTests(cmd *cobra.Command, comparison *replay.Compari
 	if file == nil {
 		return withHint(fmt.Errorf("%s: cannot be replayed because of the errors above", name), "clerkgate test "+name)
 	}
-	comparison.Tests(cmd.Context(), file)
+	if comparison.Tests(cmd.Context(), file) && (c.keys[0].unverified || c.keys[1].unverified) {
+		say(cmd.ErrOrStderr(), "note: the signatures of tokens were not checked (no jwtKey in the policy)")
+	}
 	return nil
 }
 

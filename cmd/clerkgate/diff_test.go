@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/clerkgate/clerkgate/internal/clerktest"
 )
 
 // TestDiffExitStatus: 0 if nothing changes, 1 for differences and for what cannot
@@ -59,5 +62,36 @@ func TestVisible(t *testing.T) {
 		if got := visible(text); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
+	}
+}
+
+// TestDiffReadsTokensAsTestDoes: a test that passes by its token is also replayed by
+// it, and it is said that nobody checked who signed it.
+func TestDiffReadsTokensAsTestDoes(t *testing.T) {
+	clerk := clerktest.New(clerktest.Options{FrontendAPI: "clerk.example.com", Live: true})
+	token := clerk.Token(clerktest.Claims{User: "user_ada", ExpiresIn: time.Hour})
+	t.Setenv("CLERK_PUBLISHABLE_KEY", "")
+	t.Setenv("CLERK_JWT_KEY", "")
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"old.yaml": "version: 1\nroutes: [{name: me, path: /me}]",
+		"new.yaml": "version: 1\nroutes: [{name: me, path: /me, require: {org: any}}]",
+		"old_test.yaml": "policy: old.yaml\nidentities: {ada: {token: " + token + "}}\n" +
+			"tests: [{name: a, request: {url: 'https://api.example.com/me'}, as: ada, expect: {outcome: pass}}]",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const note = "clerkgate: note: the signatures of tokens were not checked (no jwtKey in the policy)\n"
+	var stdout, stderr bytes.Buffer
+	if status := run(t.Context(), []string{"test", "old_test.yaml"}, &stdout, &stderr); status != exitOK || stderr.String() != note {
+		t.Fatalf("test: status %d\n%s%s", status, &stdout, &stderr)
+	}
+	stdout.Reset()
+	stderr.Reset()
+	status := run(t.Context(), []string{"diff", "--old", "old.yaml", "--new", "new.yaml", "--requests", "old_test.yaml"}, &stdout, &stderr)
+	if status != exitFail || stderr.String() != note || !strings.Contains(stdout.String(), "ada  pass → deny 403 org-required\n") || strings.Contains(stdout.String(), token) {
+		t.Errorf("diff: status %d\n%s%s", status, &stdout, &stderr)
 	}
 }

@@ -63,16 +63,9 @@ func (c *Comparison) Record(r *telemetry.Record) {
 		c.now = r.Time
 	}
 	old, after := c.old.decide(&in), c.new.decide(&in)
-	switch {
-	case old.lacks != "" && after.lacks != "":
-		t.leaveOut(old.lacks, old.verdict.Route)
-	case old.lacks != "" || after.lacks != "":
-		t.undecided(&old, &after)
-	default:
-		if r.Outcome != old.verdict.Outcome() || r.Reason != old.verdict.Code {
-			t.otherwise++
-		}
-		t.compare(&in, &old, &after)
+	replayed := t.add(&in, &old, &after)
+	if replayed && (r.Outcome != old.verdict.Outcome() || r.Reason != old.verdict.Code) {
+		t.otherwise++
 	}
 }
 

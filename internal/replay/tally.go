@@ -71,6 +71,20 @@ type Shadowing struct {
 	New string `json:"new"`
 }
 
+// add counts a request, and reports whether it was replayed.
+func (t *tally) add(in *input, old, after *result) (replayed bool) {
+	switch {
+	case old.lacks != "" && after.lacks != "":
+		t.leaveOut(old.lacks, old.verdict.Route)
+	case old.lacks != "" || after.lacks != "":
+		t.undecided(old, after)
+	default:
+		t.compare(in, old, after)
+		return true
+	}
+	return false
+}
+
 // leaveOut counts a request that cannot be replayed.
 func (t *tally) leaveOut(reason Reason, route string) { t.left[leftOut{reason, route}]++ }
 

@@ -1,10 +1,14 @@
 package replay
 
 import (
+	"maps"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/internal/suite"
 )
 
@@ -34,7 +38,9 @@ routes:
   - {name: webhook, path: /webhook, webhook: {secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz}}
 `
 	c := New(w.compile(everything(t)), w.compile(next), Options{Limit: 10})
-	c.Tests(t.Context(), f)
+	if c.Tests(t.Context(), f) {
+		t.Error("a token was judged, and nobody has one")
+	}
 	r := c.Report()
 	var got []string
 	for _, change := range r.Changes {
@@ -47,5 +53,42 @@ routes:
 	}
 	if diff := cmp.Diff(want, got); diff != "" || r.Replayed != 5 || len(r.NotReplayed) > 0 || r.RecordedOtherwise > 0 {
 		t.Errorf("%+v\nchanges (-want +got):\n%s", r, diff)
+	}
+}
+
+// TestTokensOfPolicyTests: they are verified where they can be. A token of which
+// nothing can be found out is no proof that nothing changes.
+func TestTokensOfPolicyTests(t *testing.T) {
+	const head = "version: 1\nclerk: [{publishableKey: \"${CLERK_PUBLISHABLE_KEY}\", secretKey: sk_live_0123456789}]\nroutes:\n"
+	const asking = head + "  - {name: all, path: /**, tokens: [session, apiKey]}"
+	w := newWorld(t, asking)
+	for _, tt := range []struct {
+		name, token, after string
+		changed, undecided int
+		left               map[Reason]int
+		judged             bool
+	}{
+		{"a session, and no change", w.clerk.Token(clerktest.Claims{User: "user_1"}), asking, 0, 0, map[Reason]int{}, true},
+		{"a session", w.clerk.Token(clerktest.Claims{User: "user_1"}), head + "  - {name: all, path: /**, require: {org: any}}", 1, 0, map[Reason]int{}, true},
+		{"an expired session", w.clerk.Token(clerktest.Claims{User: "user_1", IssuedAt: noon.Add(-time.Hour)}), head + "  - {name: all, path: /**, access: public}",
+			1, 0, map[Reason]int{}, true},
+		{"what only the Backend API knows", "ak_0123456789012345678901", asking, 0, 0, map[Reason]int{CallerUnknown: 1}, false},
+		{"the same, and nobody asks any more", "ak_0123456789012345678901", head + "  - {name: all, path: /**, access: public}", 0, 1,
+			map[Reason]int{CallerUnknown: 1}, false},
+	} {
+		f, problems := suite.Read("policy_test.yaml", []byte(strings.ReplaceAll(`
+policy: policy.yaml
+now: 2026-01-01T12:00:00Z
+identities: {somebody: {token: TOKEN}}
+tests: [{name: one, request: {method: GET, url: "https://api.example.com/"}, as: somebody, expect: {outcome: pass}}]
+`, "TOKEN", tt.token)))
+		if f == nil {
+			t.Fatal(problems)
+		}
+		c := New(w.compile(asking), w.compile(tt.after), Options{})
+		judged := c.Tests(t.Context(), f)
+		if r := c.Report(); r.Changed != tt.changed || len(r.Undecided) != tt.undecided || !maps.Equal(r.NotReplayed, tt.left) || judged != tt.judged {
+			t.Errorf("%s: judged %v, %+v", tt.name, judged, r)
+		}
 	}
 }
