@@ -59,6 +59,15 @@ func (k *keeper) rehearse(c *candidate.Comparison, engine *authz.Engine, from po
 	k.metrics.Use(k.current.inForce(k.compared))
 }
 
+// describe writes to the log what was loaded at the start.
+func (k *keeper) describe() {
+	for _, s := range []*seat{k.seat, k.rival} {
+		if s.current != nil {
+			s.current.describe(s.logger, s.name, "loaded")
+		}
+	}
+}
+
 // run keeps the policies until ctx ends, and leaves nothing running. It calls ready
 // once, when every instance of the policy in force has keys for the first time.
 func (k *keeper) run(ctx context.Context, ready func()) {

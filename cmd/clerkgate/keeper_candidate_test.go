@@ -19,7 +19,7 @@ func (k *kept) stricter() string {
 }
 
 // beside gives the keeper a candidate, and an engine that tells of its decisions.
-func beside(policy func(*kept) string) func(*kept) {
+func beside(policy func(*kept) string, more ...func(*kept)) func(*kept) {
 	return func(k *kept) {
 		k.write("candidate.yaml", policy(k))
 		from := policySource{file: filepath.Join(k.dir, "candidate.yaml"), env: noneButPanic, logger: k.logger}
@@ -32,6 +32,9 @@ func beside(policy func(*kept) string) func(*kept) {
 		k.keeper = newKeeper(engine, k.metrics, k.from, k.current)
 		k.keeper.hangups, k.retire = k.hangups, time.Millisecond
 		k.rehearse(c, c.Beside(engine), from, first)
+		for _, configure := range more {
+			configure(k)
+		}
 	}
 }
 

@@ -131,12 +131,12 @@ func (r *regime) inForce(compared bool) telemetry.InForce {
 	return f
 }
 
-// describe writes to the log what an operator has to know of a policy from now on
-// in force, under this message.
-func (r *regime) describe(logger *slog.Logger, message string, more ...any) {
+// describe writes to the log what an operator has to know of a policy that is used
+// from now on: that what the log calls by this name was loaded, or reloaded.
+func (r *regime) describe(logger *slog.Logger, name, done string, more ...any) {
 	p := r.snapshot.Policy()
 	for _, problem := range r.problems {
-		logger.Log(context.Background(), level(problem.Severity), "policy", "file", problem.File, "line", problem.Line, "message", problem.Message)
+		logger.Log(context.Background(), level(problem.Severity), name, "file", problem.File, "line", problem.Line, "message", problem.Message)
 	}
 	for i := range p.Clerk {
 		for _, o := range browserObstacles(p, &p.Clerk[i]) {
@@ -144,7 +144,7 @@ func (r *regime) describe(logger *slog.Logger, message string, more ...any) {
 		}
 	}
 	attributes := append([]any{"file", p.File, "policy", p.Hash}, more...)
-	logger.Info(message, append(attributes, "routes", len(p.Routes), "instances", r.snapshot.Instances())...)
+	logger.Info(name+" "+done, append(attributes, "routes", len(p.Routes), "instances", r.snapshot.Instances())...)
 }
 
 // level is at which level the log has a problem of a policy.

@@ -80,7 +80,7 @@ func (s *seat) advance() {
 	old := s.current
 	s.take(s.next)
 	s.counter.ReloadSucceeded()
-	s.current.describe(s.logger, s.name+" reloaded", "replaced", old.hash())
+	s.current.describe(s.logger, s.name, "reloaded", "replaced", old.hash())
 	s.release(old, true)
 }
 

@@ -106,10 +106,7 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	if err != nil {
 		return err
 	}
-	k.current.describe(logger, "policy loaded")
-	if k.rival.current != nil {
-		k.rival.current.describe(logger, "candidate policy loaded")
-	}
+	k.describe()
 	return s.run(ctx, first)
 }
 
@@ -132,6 +129,9 @@ func (c *serveCommand) keeper(stderr io.Writer, logger *slog.Logger) (*keeper, e
 	rival, err := rivalFrom.loadFirst(stderr, r)
 	if err != nil {
 		return nil, err
+	}
+	if sameFile(c.policy, c.candidate) {
+		logger.Warn("the candidate is the policy itself, so that they always agree", "file", c.candidate)
 	}
 	comparison := candidate.New(logger, metrics)
 	engine := newEngine(metrics, logger, cacheSize(c.tokenCache), comparison)
@@ -161,6 +161,13 @@ func (s policySource) loadFirst(stderr io.Writer, have ...*regime) (*regime, err
 		return nil, s.errNoInstance()
 	}
 	return r, nil
+}
+
+// sameFile reports whether both names lead to one file.
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	other, otherErr := os.Stat(b)
+	return err == nil && otherErr == nil && os.SameFile(one, other)
 }
 
 // cacheSize maps the flag to the engine's terms, where 0 is the default.

@@ -43,12 +43,15 @@ import (
 	"github.com/clerkgate/clerkgate/authz"
 )
 
-// How much may wait to be rehearsed; both are our judgement. A decision takes some
-// microseconds, so a queue this long is some milliseconds of a busy proxy.
+// How much may wait to be rehearsed, and how long; all are our judgement. A decision
+// takes some microseconds, so a queue this long is some milliseconds of a busy proxy.
 const (
 	maxQueue = 512
 	// maxHeld bounds the bytes of what waits: webhooks have bodies.
 	maxHeld = 16 << 20
+	// lastMinutes is how long Run goes on at the end. Conditions may take
+	// milliseconds each, and a process that was told to stop has to.
+	lastMinutes = time.Second
 )
 
 // Counter counts disagreements by the live route; *telemetry.Metrics does.
@@ -102,9 +105,7 @@ func (c *Comparison) Observe(d *authz.Decided) {
 		}
 	}
 	c.held.Add(-size)
-	c.mu.Lock()
-	c.tally.skipped++
-	c.mu.Unlock()
+	c.countSkipped()
 }
 
 // sizeOf is about how many bytes a request keeps in memory.
@@ -116,7 +117,8 @@ func sizeOf(r *authz.Request) int64 {
 	return int64(size)
 }
 
-// Run rehearses until ctx ends, then what is left in the queue, and sums up.
+// Run rehearses until ctx ends, then for a second at most what is left in the queue,
+// and sums up.
 func (c *Comparison) Run(ctx context.Context) {
 	for {
 		select {
@@ -130,9 +132,15 @@ func (c *Comparison) Run(ctx context.Context) {
 }
 
 func (c *Comparison) finish() {
+	end := time.Now().Add(lastMinutes)
 	for {
 		select {
 		case d := <-c.queue:
+			if time.Now().After(end) {
+				c.held.Add(-d.size)
+				c.countSkipped()
+				continue
+			}
 			c.rehearse(&d)
 		default:
 			c.SumUp()

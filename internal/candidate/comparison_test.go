@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -256,6 +257,36 @@ func TestFullQueue(t *testing.T) {
 	if got := sum(w.records()[0]); got != "candidate compared: 5 agreed, 0 disagreed, 0 undecided, 7 skipped" {
 		t.Error(got)
 	}
+}
+
+// TestASlowCandidate holds up neither the live engine nor the end of the process.
+func TestASlowCandidate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const routes = "routes: [{name: me, path: /me}]"
+		w := newWorld(t, routes, routes)
+		pinned := w.keys.Lookup
+		w.keys.Lookup = fakeKeys(func(kid string) (*jwks.Key, error) {
+			<-time.After(100 * time.Millisecond)
+			return pinned.Key(kid)
+		})
+		w.rival.Use(w.compile(routes))
+		token, start := w.member(), time.Now()
+		for range 100 {
+			if a := w.check("GET /me", token); !a.Allow {
+				t.Fatal("denied")
+			}
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("live decisions took %v longer", took)
+		}
+		last := w.records()[0]
+		if took := time.Since(start); took > 1200*time.Millisecond {
+			t.Errorf("the end took %v", took)
+		}
+		if last["agreed"].(float64) < 10 || last["agreed"].(float64)+last["skipped"].(float64) != 100 {
+			t.Error(sum(last))
+		}
+	})
 }
 
 // TestACandidateThatPanics disagrees, and does no harm.

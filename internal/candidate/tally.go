@@ -43,6 +43,12 @@ func (c *Comparison) countUndecided() {
 	c.tally.undecided++
 }
 
+func (c *Comparison) countSkipped() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tally.skipped++
+}
+
 // countFault counts a comparison that failed by a bug, and returns how many have.
 func (c *Comparison) countFault() uint64 {
 	c.mu.Lock()
