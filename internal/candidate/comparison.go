@@ -120,15 +120,14 @@ func sizeOf(r *authz.Request) int64 {
 // Run rehearses until ctx ends, then for a second at most what is left in the queue,
 // and sums up.
 func (c *Comparison) Run(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case d := <-c.queue:
 			c.rehearse(&d)
 		case <-ctx.Done():
-			c.finish()
-			return
 		}
 	}
+	c.finish()
 }
 
 func (c *Comparison) finish() {
