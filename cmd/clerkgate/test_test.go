@@ -109,6 +109,32 @@ func TestWatch(t *testing.T) {
 	w.interrupt()
 }
 
+// TestChanged: a run is repeated if what it read is not there any more as it was.
+func TestChanged(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "policy.yaml", "version: 1\n")
+	in := newTestInputs(nil)
+	if _, err := in.read("policy.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.read("missing.yaml"); err == nil {
+		t.Fatal("there is a missing.yaml")
+	}
+	changed := func(want bool) {
+		t.Helper()
+		if got := in.changed(); got != want {
+			t.Errorf("changed: %v, want %v", got, want)
+		}
+	}
+	changed(false)
+	write(t, "policy.yaml", "version: 2\n")
+	changed(true)
+	write(t, "policy.yaml", "version: 1\n")
+	changed(false)
+	write(t, "missing.yaml", "")
+	changed(true)
+}
+
 // TestProgress: it is shown on terminals only, to those who wait, and gives way.
 func TestProgress(t *testing.T) {
 	var out bytes.Buffer

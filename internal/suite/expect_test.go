@@ -78,8 +78,10 @@ tests: [{name: one, request: {method: `+method+`, url: "https://a.example.com`+t
 			t.Errorf("%s as %s, %s: passes %v, %q, want %q", tt.url, tt.as, tt.expect, all[0].Pass, got, tt.want)
 		}
 	}
-	if (&suite.Result{}).Pass {
-		t.Error("a result of nothing passes")
+	f := read(t, "policy: policy.yaml\ntests: [{name: one, request: {url: https://a.example.com/me}, expect: {outcome: deny}}]\n")
+	f.Cases[0].Want = suite.Expectation{}
+	if results(t, f, snapshot)[0].Pass || (&suite.Result{}).Pass {
+		t.Error("what expects nothing passes")
 	}
 }
 

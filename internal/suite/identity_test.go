@@ -123,6 +123,10 @@ tests:
     request: {url: https://a.example.com/}
     as: ada
     expect: {outcome: pass, headers: {x-user-id: user_1}}
+  - name: a token, and what the request has besides
+    request: {url: https://a.example.com/, headers: {X_User_Id: user_9}}
+    as: ada
+    expect: {outcome: pass, removed: [x_user_id]}
   - name: a forged token
     request: {url: https://a.example.com/}
     as: forger
@@ -146,7 +150,7 @@ tests:
 		t.Error(failed)
 	}
 	late := strings.Replace(src, "00:00:30Z", "00:02:00Z", 1)
-	if failed := why(results(t, read(t, late), snapshot)); strings.Count(failed, "got deny") != 2 {
+	if failed := why(results(t, read(t, late), snapshot)); strings.Count(failed, "got deny") != 3 {
 		t.Errorf("after the token's end: %q", failed)
 	}
 }
@@ -184,5 +188,28 @@ tests:
 `
 	if failed := why(results(t, read(t, src), snapshot)); failed != "" {
 		t.Error(failed)
+	}
+}
+
+// TestNobody: without a credential nobody is nobody, on whichever instance; Clerk's
+// rules for the browsers of development would be about those.
+func TestNobody(t *testing.T) {
+	src := `
+policy: policy.yaml
+tests:
+  - name: nobody signs in
+    request: {url: https://app.example.com/me, headers: {accept: text/html}}
+    expect: {status: 307, code: session-token-and-uat-missing}
+  - name: unless the browser says otherwise
+    request: {url: https://app.example.com/me, headers: {accept: text/html, cookie: __client_uat=1}}
+    expect: {status: 307, code: CODE}
+`
+	const routes = "routes: [{name: all, path: /**}]\n"
+	development := clerktest.New(clerktest.Options{FrontendAPI: "acme-1.clerk.accounts.dev"})
+	for code, clerk := range map[string]*clerktest.Instance{"client-uat-but-no-session-token": newClerk(), "dev-browser-missing": development} {
+		f := read(t, strings.Replace(src, "CODE", code, 1))
+		if failed := why(results(t, f, compile(t, clerk, routes))); failed != "" {
+			t.Errorf("%s: %s", code, failed)
+		}
 	}
 }

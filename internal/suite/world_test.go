@@ -31,7 +31,11 @@ func compile(t testing.TB, clerk *clerktest.Instance, routes string) *authz.Snap
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := fmt.Sprintf("version: 1\nclerk: [{publishableKey: %q, secretKey: %q, audiences: [billing]}]\n%s", clerk.PublishableKey(), "sk_live_x", routes)
+	secret := "sk_test_x"
+	if strings.HasPrefix(clerk.PublishableKey(), "pk_live_") {
+		secret = "sk_live_x"
+	}
+	src := fmt.Sprintf("version: 1\nclerk: [{publishableKey: %q, secretKey: %q, audiences: [billing]}]\n%s", clerk.PublishableKey(), secret, routes)
 	p, problems := policy.Load("policy.yaml", []byte(src), policy.Options{})
 	if p == nil {
 		t.Fatalf("the policy does not load:\n%v", problems.Err())
