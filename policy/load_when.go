@@ -102,7 +102,8 @@ func (e *environment) compile(text string) compiled {
 func (e *environment) plan(c *condition, checked *cel.Ast, reads []reading) {
 	program, err := e.program(checked)
 	if err != nil {
-		return // it cannot be evaluated, and denies; the type check leaves nothing to go wrong here
+		c.constant = brokenSomehow // it cannot be evaluated, and denies: a key of a kind that no object has
+		return
 	}
 	c.program, c.reads = program, reads
 	c.constant = run(program, noVariables{})
@@ -155,6 +156,8 @@ func (e *environment) judgeCall(c call) []issue {
 	name, special := strings.CutPrefix(c.function, "@")
 	_, clock := clockReadings()[name]
 	switch {
+	case c.function == "matches": // the standard function, which a dot before its name leads to
+		return []issue{{c.last, "matches has no dot before it, unless that is behind a text", `write matches(request.path, "^/a"), or request.path.matches("^/a")`}}
 	case !special || !clock && c.function != matchesFunction:
 		return nil
 	case !c.hasConstant && clock:
