@@ -148,7 +148,12 @@ func nearest(word string, words []string) string {
 
 // plain drops what spellings of one word differ in.
 func plain(word string) string {
-	return strings.NewReplacer("-", "", "_", "").Replace(lowerASCII(word))
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' {
+			return -1
+		}
+		return r
+	}, lowerASCII(word))
 }
 
 // distance is Levenshtein's edit distance, in bytes. Words too different in
