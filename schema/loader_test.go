@@ -15,7 +15,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-var update = flag.Bool("update", false, "write testdata/laxer.golden anew")
+var update = flag.Bool("update", false, "write the golden files in testdata anew")
 
 // environ has a value of the right kind for most variables of the tests.
 func environ(name string) (string, bool) {
@@ -166,12 +166,12 @@ func TestNeverStricterThanTheLoader(t *testing.T) {
 			t.Errorf("%s: only %d texts load, so that the test says little", key, good)
 		}
 	}
-	golden(t, laxer.String())
+	golden(t, "laxer.golden", laxer.String())
 }
 
-func golden(t *testing.T, got string) {
+func golden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", "laxer.golden")
+	file := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)

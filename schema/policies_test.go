@@ -130,7 +130,7 @@ func whole(src string) string {
 	return src
 }
 
-// golden is a test of the loader: a policy, and what is said about it.
+// goldenFile is a test of a loader: a file, and what is said about it.
 type goldenFile struct {
 	named
 	problems string
@@ -142,6 +142,11 @@ func goldens(t testing.TB) []goldenFile {
 	if err != nil || len(paths) < 100 {
 		t.Fatalf("%d golden files: %v", len(paths), err)
 	}
+	return readGoldens(t, paths)
+}
+
+func readGoldens(t testing.TB, paths []string) []goldenFile {
+	t.Helper()
 	var out []goldenFile
 	for _, path := range paths {
 		text, err := os.ReadFile(path) //nolint:gosec // G304: a golden file of the project

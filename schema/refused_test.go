@@ -39,7 +39,7 @@ func rules() map[string]string {
 			"onDeny: {}", "onDeny: {status: 403}", "onDeny: {status: '404'}", "onDeny: {redirect: upgrade}", "onDeny: {status: 404, redirect: /a}", "onDeny: {status: 404}, access: public",
 			"onDeny: {redirect: /a}, access: optional", "onDeny: {redirect: /a}, webhook: {secret: YWJj}"},
 		require: {"roles: admin", "org: {org}", "org: '*'", "org: ':org'", "org: [any, acme]", "org: [acme, none]", "org: []", "org: [a, a]", "role: 'a b'", "role: 'a:b'", "role: {a: b}", "permission: admin",
-			"permission: 'org:admin'", "permission: 'a:b:c'", "feature: 'team:a'", "plan: 'a:b:c'", "user: me", "user: ':org'", "scope: 'a b'", "audience: [1]", "actor: maybe", "when: true", "when: ''", "when: [a]",
+			"permission: 'org:admin'", "permission: 'a:b:c'", "feature: 'team:a'", "plan: 'a:b:c'", "user: me", "user: ':org'", "scope: 'a b'", "audience: [1]", "actor: maybe", "when: true", "when: ''", "when: [a]", "when: 'request.path == \"${PATH}\"'",
 			"anyOf: {role: a}", "anyOf: []", "anyOf: [a]", "anyOf: [{}]", "anyOf: [{role: a}, {role: a}]", "anyOf: [{roles: a}]", "allOf: a", "allOf: [{anyOf: [{access: public}]}]", "not: [{role: a}]", "not: {}", "not: {not: {rol: a}}",
 			"reverification: strictest", "reverification: [strict]", "reverification: {level: second_factor}", "reverification: {afterMinutes: 10}",
 			"reverification: {level: third, afterMinutes: 10}", "reverification: {level: first_factor, afterMinutes: 0}", "reverification: {level: first_factor, afterMinutes: '10'}",
@@ -83,6 +83,7 @@ func TestRulesLetBe(t *testing.T) {
 		"routes: [{name: a, path: /, webhook: {secret: ['${WEBHOOK_SECRET}', YWJj]}, methods: [POST], onDeny: {status: 404}, mode: shadow}]\n",
 		"routes: [{name: a, path: /, require: {reverification: {level: '${A:-first_factor}', afterMinutes: '${TEN}'}, org: '${A:-any}', actor: '${B:-required}'}}]\n",
 		"routes: [{name: a, path: /, require: {anyOf: [{reverification: {level: first_factor, afterMinutes: 0.5}}, {not: {allOf: [{org: none}, {org: any}]}}]}}]\n",
+		"routes: [{name: a, path: '/{org}', require: {when: 'params.org.startsWith(\"$\") || request.path == \"\\x24{$$\"', not: {when: 'request.method in [\"PUT\"]'}}}]\n",
 		"preflight: pass\nroutes: [{name: a, path: /, access: public}, {name: b, path: /, access: deny}]\n",
 		"identity: {headers: {x-a: '${NOT_SET}', x-user-id: claims.sub, x-b: {claim: '${NOT_SET}', encode: '${NOT_SET}'}}, forwardSessionCookies: '${TRUE}'}\nroutes: [{name: a, path: /}]\n",
 	} {
