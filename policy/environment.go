@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"time"
 
@@ -224,6 +225,7 @@ func fixedZone(name string) (*time.Location, error) {
 
 // program plans the evaluation of a checked expression.
 func (e *environment) program(checked *cel.Ast) (cel.Program, error) {
-	trackers := append(trackTexts(), cost.OverloadTracker("matches_constant", e.trackMatches))
+	trackers := slices.Concat(trackTexts(), trackWholeTexts(), trackEquality())
+	trackers = append(trackers, cost.OverloadTracker("matches_constant", e.trackMatches))
 	return e.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(conditionCost), cel.CostTrackerOptions(trackers...))
 }

@@ -6,8 +6,10 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
 )
 
 // textFunction is a function on texts that conditions have besides the standard
@@ -77,6 +79,59 @@ func trackTexts() (out []cost.TrackerOption) {
 		}))
 	}
 	return out
+}
+
+// trackWholeTexts counts the standard functions that go through a whole text, and
+// that the library takes for a single step: a loop could do much with them.
+func trackWholeTexts() (out []cost.TrackerOption) {
+	for _, overload := range []string{
+		overloads.SizeString, overloads.SizeStringInst, overloads.StringToInt, overloads.StringToUint, overloads.StringToDouble,
+		overloads.StringToBool, overloads.StringToDuration, overloads.StringToTimestamp,
+	} {
+		out = append(out, cost.OverloadTracker(overload, func(args []ref.Val, _ ref.Val) *uint64 {
+			units := uint64(1)
+			if text, ok := args[0].(types.String); ok {
+				units += uint64(len(text)) / 10
+			}
+			return &units
+		}))
+	}
+	return out
+}
+
+// trackEquality counts comparisons by all that is in the smaller side. The library
+// counts the items of a list and not what is in those, and the characters of a
+// text, one by one, whatever is on the other side.
+func trackEquality() (out []cost.TrackerOption) {
+	for _, overload := range []string{overloads.Equals, overloads.NotEquals} {
+		out = append(out, cost.OverloadTracker(overload, func(args []ref.Val, _ ref.Val) *uint64 {
+			units := 1 + min(weight(args[0]), weight(args[1]))
+			return &units
+		}))
+	}
+	return out
+}
+
+// weight is one unit for ten bytes of a text, and one for each thing in a list or
+// an object, however deep.
+func weight(value ref.Val) uint64 {
+	var units uint64
+	switch v := value.(type) {
+	case types.String:
+		return uint64(len(v)) / 10
+	case types.Bytes:
+		return uint64(len(v)) / 10
+	case traits.Mapper:
+		for it := v.Iterator(); it.HasNext() == types.True && units < conditionCost; {
+			member, _ := v.Find(it.Next())
+			units += 1 + weight(member)
+		}
+	case traits.Lister:
+		for it := v.Iterator(); it.HasNext() == types.True && units < conditionCost; {
+			units += 1 + weight(it.Next())
+		}
+	}
+	return units
 }
 
 func upperASCII(s string) string {

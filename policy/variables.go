@@ -45,7 +45,7 @@ type variables struct {
 	match    Match
 	identity *Identity
 
-	query, headers, params ref.Val
+	path, query, headers, params ref.Val
 }
 
 // Parent implements cel.Activation.
@@ -77,7 +77,7 @@ func (v *variables) value(name string) ref.Val {
 	case "request.host":
 		return types.String(r.Host)
 	case "request.path":
-		return types.String(r.Path.text())
+		return once(&v.path, func() ref.Val { return types.String(r.Path.text()) })
 	case "request.query":
 		return once(&v.query, func() ref.Val { return queryValue(r.Query) })
 	case "request.headers":

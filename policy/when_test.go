@@ -442,6 +442,28 @@ func TestWhenCost(t *testing.T) {
 	}
 }
 
+// A loop over what the client sends, around a function that goes through a long text
+// or a deep list, is cut off as early as any other.
+func TestWhenCostOfLoops(t *testing.T) {
+	id := withClaims("admin", `{"deep": {"list": [`+strings.Repeat("[1],", 2500)+`[1]]}}`)
+	for _, inner := range []string{
+		`size(request.path) > 1`, `request.path.size() > 1`, `size(request.query.long[0]) > 1`, `request.path.startsWith("/orgs/")`,
+		`double(request.query.long[0]) > 1.0 || true`, `int(request.query.long[0]) > 1 || true`,
+		`x != request.path`, `claims.deep == claims.deep`, `!(claims.deep != claims.deep)`,
+	} {
+		a := ordinary()
+		a.raw, a.query = "/orgs/acme/"+strings.Repeat("p", 30000), strings.Repeat("x=1&", 900)+"long="+strings.Repeat("1", 25000)
+		m := a.matched(t, when("request.query.x.all(x, request.query.x.all(y, "+inner+"))"))
+		start := time.Now()
+		if got := outcome(Decide(m, id, nil)); got != tooLong {
+			t.Errorf("%s: %s", inner, got)
+		}
+		if took := time.Since(start); took > 250*time.Millisecond {
+			t.Errorf("%s took %v", inner, took)
+		}
+	}
+}
+
 // Headers are asked for only by conditions that read them, and once.
 func TestWhenAsksForHeadersOnce(t *testing.T) {
 	for expression, want := range map[string]int{
