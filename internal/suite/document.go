@@ -91,7 +91,7 @@ func (d *document) parse(src []byte) *yaml.Node {
 	case !errors.Is(err, io.EOF):
 		d.syntax(err)
 	}
-	d.structure(doc.Content[0], false)
+	d.structure(doc.Content[0], 0, false)
 	return doc.Content[0]
 }
 
@@ -109,9 +109,13 @@ func (d *document) syntax(err error) {
 	d.fail(policy.Pos{Line: max(e.Mark.Line, 1), Col: max(e.Mark.Column, 1)}, message, "")
 }
 
+// claimsDepth is how many mappings the claims of an identity are in. Elsewhere
+// claims is a name that the author chose, such as that of an identity.
+const claimsDepth = 3
+
 // structure refuses everywhere what the language has nowhere. Data of the author's
-// own, which claims are, may be null and empty.
-func (d *document) structure(n *yaml.Node, data bool) {
+// own, which claims are, may be null and empty. depth counts the mappings around n.
+func (d *document) structure(n *yaml.Node, depth int, data bool) {
 	if message, hint := notInLanguage(n, data); message != "" {
 		d.fail(place(n), message, hint)
 		d.broken[n] = true
@@ -120,10 +124,10 @@ func (d *document) structure(n *yaml.Node, data bool) {
 	switch n.Kind {
 	case yaml.SequenceNode:
 		for _, item := range n.Content {
-			d.structure(item, data)
+			d.structure(item, depth, data)
 		}
 	case yaml.MappingNode:
-		d.keys(n, data)
+		d.keys(n, depth+1, data)
 	}
 }
 
@@ -148,8 +152,9 @@ func notInLanguage(n *yaml.Node, data bool) (message, hint string) {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
-// keys checks the keys of a mapping and all its values.
-func (d *document) keys(n *yaml.Node, data bool) {
+// keys checks the keys of a mapping and all its values. depth counts the mappings,
+// this one included.
+func (d *document) keys(n *yaml.Node, depth int, data bool) {
 	first := make(map[string]*yaml.Node, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -167,7 +172,7 @@ func (d *document) keys(n *yaml.Node, data bool) {
 		if isCredential(key.Value) && value.Kind == yaml.ScalarNode {
 			d.hide(value)
 		}
-		d.structure(value, data || key.Value == "claims")
+		d.structure(value, depth, data || key.Value == "claims" && depth == claimsDepth)
 	}
 }
 
