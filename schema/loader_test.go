@@ -112,6 +112,7 @@ func keys() map[string]string {
 		"require.role":                        in(require, "role: %"),
 		"require.scope":                       in(require, "scope: %"),
 		"require.user":                        in(require, "user: %"),
+		"require.when":                        in(require, "when: %"),
 	}
 }
 
@@ -158,7 +159,7 @@ func TestNeverStricterThanTheLoader(t *testing.T) {
 				t.Errorf("%s: the schema refuses %s, and the loader accepts it: %v", key, quoted, err)
 			case sound:
 				good++
-			case err == nil && variable.Validate(text) != nil: // nobody sees here what variables hold
+			case err == nil && key != "require.when" && variable.Validate(text) != nil: // no schema sees what variables hold, or reads expressions
 				laxer.WriteString(key + ": " + string(quoted) + "\n")
 			}
 		}

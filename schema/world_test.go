@@ -105,8 +105,10 @@ func scalar(n *yaml.Node) (any, error) {
 	case "!!bool":
 		return strings.EqualFold(n.Value, "true"), nil
 	case "!!int", "!!float":
-		if x, err := strconv.ParseInt(n.Value, 0, 64); err == nil {
-			return json.Number(strconv.FormatInt(x, 10)), nil
+		for _, base := range []int{10, 0} { // the core schema knows 0o17, and 017 is seventeen
+			if x, err := strconv.ParseInt(n.Value, base, 64); err == nil {
+				return json.Number(strconv.FormatInt(x, 10)), nil
+			}
 		}
 		x, err := strconv.ParseFloat(n.Value, 64)
 		if err != nil || x-x != 0 {
