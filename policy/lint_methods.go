@@ -58,10 +58,11 @@ func (l *linter) fallThrough(t routeText, i int, from candidate, host string) (f
 	return true
 }
 
-// deliberate reports whether the later route shows that its author knew: it comes
-// first, it has methods of its own, or it has the very same paths.
+// deliberate reports whether the other route shows that its author knew: it has
+// methods of its own, or the very same paths. One that comes first has methods, or
+// there would be nothing left.
 func (l *linter) deliberate(c, from candidate) bool {
-	return l.place[c.route] < l.place[from.route] || len(c.route.methods) > 0 || !c.pattern.broader(from.pattern, l.coarse.fold)
+	return len(c.route.methods) > 0 || !c.pattern.broader(from.pattern, l.coarse.fold)
 }
 
 // goesOn reports whether the later route is for other methods of the same paths, and

@@ -117,20 +117,10 @@ func (e *element) settle(others, more int, try func(int, int) bool) {
 }
 
 // alive reports whether there is a request for a pattern, host and method of a
-// route that finds the route by this pattern.
+// route that finds the route by this pattern. It tries one path of each length.
+// Whatever takes it takes all paths of that length, and if it has no end all longer
+// ones. What takes GET takes HEAD, too.
 func (l *linter) alive(x manner, r *Route, p *pattern, host, method string, took *takers) bool {
-	methods := []string{method}
-	if method == "GET" {
-		methods = []string{"GET", "HEAD"}
-	}
-	return slices.ContainsFunc(methods, func(method string) bool {
-		return l.aliveWith(x, r, p, host, method, took)
-	})
-}
-
-// aliveWith tries one path of each length. Whatever takes it takes all paths of
-// that length, and if it has no end all longer ones.
-func (l *linter) aliveWith(x manner, r *Route, p *pattern, host, method string, took *takers) bool {
 	q := question{p, sampleHost(host), method, r}
 	for s := p.shortest(asWritten); ; s = s.longer() {
 		endless := false

@@ -71,3 +71,51 @@ func TestLintsGetThroughLargePolicies(t *testing.T) {
 		t.Errorf("%d steps, problems:\n%s", n.work, render(said))
 	}
 }
+
+// What a variable decides that is not set here may be in order elsewhere.
+func TestLintsDoNotGuessUnsetVariables(t *testing.T) {
+	const src = "version: 1\n" + clerkSection + "routes:\n  - {name: a, path: /**%s}\n  - {name: b, path: /b%s}\n"
+	for first, warned := range map[string]bool{
+		"":                            true,
+		", require: {org: '${NOPE}'}": true,
+		", access: '${NOPE}'":         false,
+		", hosts: ['${NOPE}']":        false,
+		", methods: ['${NOPE}']":      false,
+		", context: {k: '${NOPE}'}":   false,
+	} {
+		for _, text := range []string{fmt.Sprintf(src, first, ""), fmt.Sprintf(src, "", first)} {
+			_, problems := Load("policy.yaml", []byte(text), Options{Env: environ, AllowUnset: true})
+			if got := strings.Contains(render(problems), "never reached"); got != warned {
+				t.Errorf("warned: %v, want %v, of\n%s", got, warned, text)
+			}
+		}
+	}
+}
+
+// opaque is a line of which nothing is known.
+type opaque struct{ line }
+
+func TestGuardsLessDoesNotGuess(t *testing.T) {
+	route := func(path string, lines ...line) candidate {
+		r := &Route{Access: AccessAuthenticated}
+		for _, l := range lines {
+			r.require = append(r.require, requirement{line: l})
+		}
+		p, _ := parsePattern(path)
+		return candidate{route: r, pattern: p}
+	}
+	tests := []struct {
+		to, from candidate
+		want     string
+	}{
+		{route("/**"), route("/a", opaque{}), "requires nothing of the caller"},
+		{route("/**", opaque{}), route("/a", sameUser{"u"}), ""},
+		{route("/**", allPlans{}), route("/a", opaque{}), ""},
+		{route("/**", allPlans{}), route("/a", anyOrg{}), "requires no organisation"},
+	}
+	for _, tt := range tests {
+		if got := guardsLess(tt.to, tt.from); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
