@@ -126,7 +126,7 @@ func checkIssue(text []rune, at int, message string) issue {
 		{`^reserved identifier: (.*)$`, func(_ []rune, at int, w []string) issue {
 			return issue{at, w[0] + " is a reserved word", ""}
 		}},
-		{`^expression recursion limit exceeded`, func(_ []rune, _ int, _ []string) issue {
+		{`^(?:expression recursion limit|max recursion depth) exceeded`, func(_ []rune, _ int, _ []string) issue {
 			return issue{0, "when has parts that are too deep in each other", "split it into several, below anyOf and allOf"}
 		}},
 	} {
