@@ -38,7 +38,7 @@ var whenExamples = []struct{ holds, fails caller }{
 	{caller{target: "/reports/2026?dry_run=true", id: ann}, caller{target: "/reports/2026?dry_run=true&dry_run=false", id: ann}},
 	{caller{target: "/reports/2026", id: ann}, caller{target: "/reports/20266", id: ann}},
 	{caller{at: noon, id: ann}, caller{at: night, id: ann}},
-	{caller{at: noon, claims: `{"iat": ` + strconv.FormatInt(noon.Unix()-60, 10) + `}`, id: ann}, caller{at: night, claims: `{"iat": ` + strconv.FormatInt(noon.Unix(), 10) + `}`, id: ann}},
+	{caller{at: noon, claims: `{"trial_ends": "2026-01-01T18:00:00Z"}`, id: ann}, caller{at: night, claims: `{"trial_ends": "2026-01-01T18:00:00Z"}`, id: ann}},
 }
 
 // TestConditionsOfThePage: each expression in the table holds for one caller and
