@@ -54,6 +54,26 @@ routes:
 	}
 }
 
+func BenchmarkWhen(b *testing.B) {
+	for name, expression := range map[string]string{
+		"typical":     `request.method == "GET" && claims.metadata.tenant == params.org && "staff" in claims.groups`,
+		"headers":     `"x-tier" in request.headers && request.headers["x-tier"] == "gold"`,
+		"permissions": `identity.org.permissions.exists(p, p.startsWith("org:invoices:"))`,
+		"expression":  `request.path.matches("^/orgs/[a-z]+/invoices/[0-9]+$")`,
+		"time":        `now.getHours("Europe/Berlin") < 18 && now.getDayOfWeek("Europe/Berlin") in [1, 2, 3, 4, 5]`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			m, id := ordinary().matched(b, when(expression)), withClaims("admin", ordinaryClaims)
+			b.ReportAllocs()
+			for b.Loop() {
+				if Decide(m, id, nil).Outcome != Passed {
+					b.Fatal("denied")
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{1000, 10000} {
 		src := []byte(manyRoutes(n))
