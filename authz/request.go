@@ -113,9 +113,14 @@ func (in *reading) take(r *Request, h *Header, strip *stripper) (malformed strin
 	case ":authority", ":path", ":method":
 		return in.takePseudo(r, name, h.Value)
 	}
-	if strip.takes(name) {
-		in.strip = append(in.strip, name)
+	if !strip.takes(name) {
+		return ""
 	}
+	if !printable(name) {
+		// No answer can name it, so that it cannot be taken away.
+		return "a header that must not reach the service has a name that is none"
+	}
+	in.strip = append(in.strip, name)
 	return ""
 }
 

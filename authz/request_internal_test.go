@@ -28,3 +28,17 @@ func TestRepeatedHeadersHaveOneReading(t *testing.T) {
 		t.Errorf("malformed %q (-want +got):\n%s", malformed, diff)
 	}
 }
+
+// TestNamesThatCannotBeTakenAway: what no answer can name must not pass, and must
+// not be recorded as if it had.
+func TestNamesThatCannotBeTakenAway(t *testing.T) {
+	for name, refused := range map[string]bool{
+		"x-clerk-\xff": true, "x-clerk-\x00": true, "X_Clerk-a b": true, "x-clerk-é": true,
+		"x-clerk-auth": false, "x_user_id": false, "x-other-\xff": false, "x-user-id\xff": false,
+	} {
+		r := &Request{Method: "GET", Path: "/", Host: "h", Headers: []Header{{name, "v"}}}
+		if _, malformed := read(r, &stripper{}); (malformed != "") != refused {
+			t.Errorf("%q: %q, want it refused: %v", name, malformed, refused)
+		}
+	}
+}
