@@ -76,6 +76,9 @@ func (v *Verdict) writable() bool {
 // as a header: such a request must not pass with half an identity.
 func allow(v *Verdict) (a Answer, ok bool) {
 	a.Allow = true
+	if v.room != nil {
+		a.Set, a.Remove = v.room.set[:0], v.room.remove[:0]
+	}
 	for i := range v.headers {
 		h := &v.headers[i]
 		value, sound := h.Value(v.Identity)
@@ -253,9 +256,15 @@ func challenge(v *Verdict) string {
 	return text
 }
 
+// maxMetadata is how many facts there are.
+const maxMetadata = 10
+
 // metadata lists the facts of the decision that have a value.
 func metadata(v *Verdict) []Header {
-	fields := make([]Header, 0, 10)
+	var fields []Header
+	if v.room != nil {
+		fields = v.room.metadata[:0]
+	}
 	add := func(name, value string) {
 		if value != "" {
 			fields = append(fields, Header{name, value})

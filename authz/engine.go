@@ -136,12 +136,28 @@ type check struct {
 	progress progress
 	verdict  Verdict
 	answer   Answer // derived from the verdict
+	scratch
+}
+
+// scratch is room for what a check builds on its way. It is part of the check so
+// that all of it is one allocation.
+type scratch struct {
+	clerk   clerk.Request
+	decided Decided
+	room    answerRoom
+}
+
+// answerRoom is room for the headers and the metadata of a usual pass.
+type answerRoom struct {
+	set      [4]Header
+	remove   [4]string
+	metadata [maxMetadata]Header
 }
 
 // run decides, answers and reports, or returns what has to be fetched before.
 func (c *check) run() (a Answer, l *lack) {
 	defer c.recoverTo(&a)
-	c.verdict, c.now = Verdict{}, c.engine.now()
+	c.verdict, c.now = Verdict{room: &c.room}, c.engine.now()
 	if l := c.decide(); l != nil {
 		return Answer{}, l
 	}
@@ -153,7 +169,8 @@ func (c *check) run() (a Answer, l *lack) {
 // report tells the observer.
 func (c *check) report() {
 	if o := c.engine.observer; o != nil {
-		o.Observe(&Decided{Request: c.request, Verdict: &c.verdict, Answer: &c.answer, At: c.now, Duration: c.engine.now().Sub(c.start)})
+		c.decided = Decided{Request: c.request, Verdict: &c.verdict, Answer: &c.answer, At: c.now, Duration: c.engine.now().Sub(c.start)}
+		o.Observe(&c.decided)
 	}
 }
 

@@ -175,7 +175,7 @@ func (c *check) unauthenticated(who *caller, code, reason string) {
 // clerkRequest is the request as Clerk's rules read it.
 func (c *check) clerkRequest(route *policy.Route, in *reading) *clerk.Request {
 	path, query := splitTarget(c.request.Path)
-	return &clerk.Request{
+	c.clerk = clerk.Request{
 		Method:         c.request.Method,
 		Scheme:         c.request.Scheme,
 		Host:           c.request.Host,
@@ -192,6 +192,7 @@ func (c *check) clerkRequest(route *policy.Route, in *reading) *clerk.Request {
 		CookieInstance: c.snapshot.cookieInstance(c.request.Host),
 		Accepts:        accepts(route.Tokens),
 	}
+	return &c.clerk
 }
 
 // authenticationState is what Clerk's rules make of the request's credentials,

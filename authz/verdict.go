@@ -119,6 +119,7 @@ type Verdict struct {
 	resourceMetadata string                 // of the challenge (RFC 9728)
 	retryAfter       time.Duration          // 0: unknown
 	reverification   *policy.Reverification // what the front end shall ask for
+	room             *answerRoom            // where the answer may be built; nil: it allocates
 }
 
 // withholding says which credentials are taken out of a request that passes.

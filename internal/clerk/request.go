@@ -201,7 +201,7 @@ func bearerToken(value string) (string, error) {
 		if !equalFoldASCII(token, "bearer") {
 			return "", nil
 		}
-		if strings.ContainsAny(rest, " \t") {
+		if strings.IndexByte(rest, ' ') >= 0 || strings.IndexByte(rest, '\t') >= 0 {
 			return "", errors.New("authorization holds more than one token")
 		}
 		token = rest
