@@ -24,7 +24,6 @@ func settings() map[string][]grpc.ServerOption {
 		"read buffer 128K":   {grpc.ReadBufferSize(128 << 10)},
 		"write buffer 4K":    {grpc.WriteBufferSize(4 << 10)},
 		"write buffer 128K":  {grpc.WriteBufferSize(128 << 10)},
-		"own write buffer":   {grpc.SharedWriteBuffer(false)},
 		"static windows":     {grpc.StaticStreamWindowSize(window), grpc.StaticConnWindowSize(window)},
 		"1000 streams":       {grpc.MaxConcurrentStreams(1000)},
 		"keepalive enforced": {grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true})},
