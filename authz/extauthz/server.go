@@ -43,6 +43,16 @@ import (
 // set to the usual seconds, and each cut is a burst of failed checks.
 const minPing = time.Second
 
+// streamWorkers answer one check after another, so that not each has to grow a
+// stack of its own. If all are busy, or wait for a key, a check gets a goroutine.
+// It is about as many checks as one of Envoy's workers has under way when it is
+// busy.
+//
+// The other settings of gRPC are left alone: windows, buffers and a limit of
+// streams make no difference (internal/bench/RESULTS.md), and connections have no
+// age, since each new one costs a burst of checks their patience.
+const streamWorkers = 16
+
 // Server is the gRPC server with its services. Create it with [NewServer].
 type Server struct {
 	*grpc.Server
@@ -69,6 +79,7 @@ func NewServer(engine *authz.Engine, options ...Option) *Server {
 	s := &Server{health: health.NewServer()}
 	settings := []grpc.ServerOption{
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.NumStreamWorkers(streamWorkers),
 	}
 	if c.fullDecode {
 		s.Server = grpc.NewServer(settings...)
