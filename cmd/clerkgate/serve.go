@@ -97,6 +97,7 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 
+	keepHeapFloor()
 	k, err := c.keeper(stderr, logger)
 	if err != nil {
 		return err

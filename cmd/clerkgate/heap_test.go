@@ -1,0 +1,50 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+)
+
+func TestHeapFloor(t *testing.T) {
+	for _, tt := range []struct {
+		live, beside uint64
+		percent      int
+	}{
+		{0, 0, 100},
+		{0, 1 << 20, 100},
+		{1 << 20, 0, 1500},
+		{3 << 20, 1 << 20, 325},
+		{4 << 20, 0, 300},
+		{6 << 20, 100 << 20, 100},
+		{8 << 20, 0, 100},
+		{100 << 20, 0, 100},
+		{1 << 40, 0, 100},
+	} {
+		got := percentFor(tt.live, tt.beside)
+		if got != tt.percent {
+			t.Errorf("%d bytes alive beside %d: %d, want %d", tt.live, tt.beside, got, tt.percent)
+		}
+		if goal := tt.live + (tt.live+tt.beside)*uint64(got)/100; got > runtimePercent && goal > heapFloor {
+			t.Errorf("%d bytes alive beside %d may become %d", tt.live, tt.beside, goal)
+		}
+	}
+}
+
+// TestHeapFloorIsKept: the rule follows what is alive, collection by collection.
+func TestHeapFloorIsKept(t *testing.T) {
+	before := debug.SetGCPercent(runtimePercent)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
+	runtime.GC()
+	setHeapFloor()
+	if got := debug.SetGCPercent(runtimePercent); got <= runtimePercent || got > 100*runtimePercent {
+		t.Errorf("a small heap is collected at %d", got)
+	}
+	ballast := make([]byte, 2*heapFloor)
+	runtime.GC()
+	setHeapFloor()
+	if got := debug.SetGCPercent(runtimePercent); got != runtimePercent {
+		t.Errorf("a heap beyond the floor is collected at %d", got)
+	}
+	runtime.KeepAlive(ballast)
+}
