@@ -42,16 +42,17 @@ func build(b *testing.B) string {
 }
 
 // startClerkgate runs `clerkgate serve` without its decision log, which is a cost
-// of its own.
-func startClerkgate(b *testing.B, binary string, clerk *clerktest.Instance, args ...string) *server {
+// of its own, with these variables.
+func startClerkgate(b *testing.B, binary string, clerk *clerktest.Instance, variables ...string) *server {
 	b.Helper()
 	dir := shortDir(b)
 	file, socket := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "s")
 	if err := os.WriteFile(file, []byte(policyOf(clerk)), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	c := exec.Command(binary, append([]string{"serve", "--policy", file, "--listen", "unix://" + socket, "--admin", "", "--log-level", "error"}, args...)...)
-	return start(b, strings.Join(append([]string{"clerkgate"}, args...), " "), socket, c)
+	c := exec.Command(binary, "serve", "--policy", file, "--listen", "unix://"+socket, "--admin", "", "--log-level", "error")
+	c.Env = append(os.Environ(), variables...)
+	return start(b, strings.Join(append([]string{"clerkgate"}, variables...), " "), socket, c)
 }
 
 // check is what Envoy sends, with raw headers, about a browser's fetch with a
@@ -97,7 +98,8 @@ func BenchmarkHit(b *testing.B) {
 	c := contest{servers: []*server{
 		startAllowAll(b, "default"),
 		startClerkgate(b, binary, clerk),
-		startClerkgate(b, binary, clerk, "--fast-path=false"),
+		startClerkgate(b, binary, clerk, "GOGC=100"),
+		startClerkgate(b, binary, clerk, "CLERKGATE_FAST_PATH=false"),
 	}}
 	for b.Loop() {
 		wire := check(b, token(clerk)) // a new one for each round: tokens live for a minute
