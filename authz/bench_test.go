@@ -1,6 +1,24 @@
 package authz_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/clerkgate/clerkgate/authz"
+)
+
+// TestAllocationsOfAHit: the check, the request as the policy reads it with its
+// segments, the token, and the identity with its claims.
+func TestAllocationsOfAHit(t *testing.T) {
+	const most = 6
+	w := newWorld(t, routes)
+	engine := authz.New(authz.Options{Now: clock})
+	engine.Use(w.compile(routes))
+	r := request("POST", "/orgs/acme/invoices/7", w.bearer(acme("org:admin", "org:invoices:manage")), "accept: */*")
+	w.allow(engine.Check(t.Context(), r), "x-user-id: user_ada", "x-org-id: org_acme")
+	if got := testing.AllocsPerRun(100, func() { engine.Check(t.Context(), r) }); got > most {
+		t.Errorf("%v allocations, want at most %d", got, most)
+	}
+}
 
 // BenchmarkCheck measures a whole decision in process: a verified-token hit with
 // organisation, role, permission and path parameter, and a public route.
