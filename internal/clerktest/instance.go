@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"strings"
 	"time"
 
@@ -68,7 +67,6 @@ type Instance struct {
 	browser   string // value of the development browser cookie
 	secretKey string
 	origins   []string // that browsers may be sent to
-	pages     *template.Template
 	state     *state
 
 	tokenHandshake, verifyFlags bool
@@ -99,7 +97,7 @@ func New(o Options) *Instance {
 	i := &Instance{
 		host: o.FrontendAPI, key: key, directory: o.Directory, signer: signer,
 		endpoint: jwkstest.NewEndpoint(signer), now: now,
-		secretKey: o.SecretKey, pages: parsePages(),
+		secretKey:      o.SecretKey,
 		tokenHandshake: o.TokenHandshake, verifyFlags: o.VerifyFlags,
 	}
 	if i.secretKey == "" {

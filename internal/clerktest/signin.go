@@ -1,23 +1,13 @@
 package clerktest
 
 import (
-	"bytes"
-	_ "embed"
-	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 )
 
-//go:embed pages.html
-var pagesSource string
-
 // maxForm bounds what a page of the instance sends.
 const maxForm = 64 << 10
-
-// parsePages reads the pages of the instance.
-func parsePages() *template.Template {
-	return template.Must(template.New("pages").Parse(pagesSource)) // it is part of this package, and tested
-}
 
 // visit is one request for a page, by a browser.
 type visit struct {
@@ -105,22 +95,17 @@ func setPageHeaders(h http.Header) {
 	h.Set("x-content-type-options", "nosniff")
 }
 
-// show writes a page. It is made whole before the first byte is sent.
-func (i *Instance) show(v visit, status int, name string, content view) {
+// show writes a page.
+func (i *Instance) show(v visit, status int, content func(*markup, view), shown view) {
 	if v.target != nil {
-		content.Redirect = v.target.String()
-	}
-	var b bytes.Buffer
-	if err := i.pages.ExecuteTemplate(&b, name, content); err != nil {
-		http.Error(v.w, err.Error(), http.StatusInternalServerError)
-		return
+		shown.Redirect = v.target.String()
 	}
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(b.Bytes())
+	_, _ = io.WriteString(v.w, render(shown, content))
 }
 
 func (i *Instance) problem(v visit, status int, err error) {
-	i.show(v, status, "problem", view{Title: "That is not possible", Problem: err.Error()})
+	i.show(v, status, problemPage, view{Title: "That is not possible", Problem: err.Error()})
 }
 
 // onwards sends the browser to another page of the instance, which then knows
@@ -166,7 +151,7 @@ func (i *Instance) showSignIn(v visit) {
 			content.Choices = append(content.Choices, i.choices(u)...)
 		}
 	}
-	i.show(v, http.StatusOK, "signin", content)
+	i.show(v, http.StatusOK, signInPage, content)
 }
 
 // choices are the personal account and the organisations of a user.
@@ -211,7 +196,7 @@ func (i *Instance) showAccount(v visit) {
 	for n := range content.Choices {
 		content.Choices[n].Active = content.Choices[n].ID == s.org
 	}
-	i.show(v, http.StatusOK, "account", content)
+	i.show(v, http.StatusOK, accountPage, content)
 }
 
 // postAccount switches the organisation, or with nothing to switch goes on to the
@@ -238,7 +223,7 @@ func (i *Instance) showTasks(v visit) {
 	case !s.pending:
 		i.onwards(v, "/account")
 	default:
-		i.show(v, http.StatusOK, "tasks", view{Title: "One more task", User: s.user})
+		i.show(v, http.StatusOK, tasksPage, view{Title: "One more task", User: s.user})
 	}
 }
 
@@ -260,7 +245,7 @@ func (i *Instance) showSignOut(v visit) {
 		i.onwards(v, "/sign-in")
 		return
 	}
-	i.show(v, http.StatusOK, "signout", view{Title: "Sign out", User: v.browser.session.user})
+	i.show(v, http.StatusOK, signOutPage, view{Title: "Sign out", User: v.browser.session.user})
 }
 
 func (i *Instance) postSignOut(v visit) {

@@ -25,7 +25,7 @@ import (
 // patience bounds each wait for an event. Nothing takes nearly that long.
 const patience = 30 * time.Second
 
-// program is the clerkgate binary under test.
+// program is the clerkgate binary under test, built as the Makefile builds it.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "clerkgate-e2e-")
 	if err != nil {
@@ -35,7 +35,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "clerkgate")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/clerkgate/clerkgate/cmd/clerkgate").CombinedOutput()
+	out, err := exec.Command("go", "build", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", path, "github.com/clerkgate/clerkgate/cmd/clerkgate").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

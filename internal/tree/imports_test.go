@@ -99,6 +99,19 @@ func TestProductDoesNotImportTestCode(t *testing.T) {
 	}
 }
 
+// TestNothingFindsMethodsByName: the linker drops methods that nobody calls, unless
+// something may look for any of them by its name, as templates do. One such call is
+// a quarter of the binary, and it is linked into every pod.
+func TestNothingFindsMethodsByName(t *testing.T) {
+	for _, dir := range packages(t) {
+		for path := range imports(t, dir, false, map[string]bool{}) {
+			if path == "text/template" || path == "html/template" {
+				t.Errorf("%s imports %s; internal/clerktest/markup.go shows how a page is made without", dir, path)
+			}
+		}
+	}
+}
+
 func matches(pattern, path string) bool {
 	if prefix, ok := strings.CutSuffix(pattern, "/..."); ok {
 		return path == prefix || strings.HasPrefix(path, prefix+"/")
