@@ -52,7 +52,12 @@ func (p *Policy) ReadPath(raw string) (Path, error) {
 		return path, nil
 	}
 	path.segments = make([]string, 0, strings.Count(rest, "/")+1)
-	for part := range strings.SplitSeq(rest, "/") {
+	for more := true; more; {
+		var part string
+		if part, rest, more = strings.Cut(rest, "/"); isSimple(part) {
+			path.segments = append(path.segments, part)
+			continue
+		}
 		text, why := decodeSegment(part, p.open)
 		if why != "" {
 			return Path{}, &AmbiguousError{why}
@@ -106,6 +111,18 @@ func scanEscape(s string, open insecure) string {
 		return "the path has an encoded ;"
 	}
 	return ""
+}
+
+// isSimple reports whether a segment, of a path that was scanned, has nothing that
+// decodeSegment would look for. Most have nothing.
+func isSimple(segment string) bool {
+	for i := 0; i < len(segment); i++ {
+		switch segment[i] {
+		case '%', '.', ';':
+			return false
+		}
+	}
+	return segment != ""
 }
 
 // decodeSegment decodes the text between two slashes, once.

@@ -238,6 +238,11 @@ func FuzzReadPath(f *testing.F) {
 			return
 		}
 		path, _ := p.ReadPath(raw)
+		for part := range strings.SplitSeq(raw, "/") {
+			if text, why := decodeSegment(part, p.open); isSimple(part) && (text != part || why != "" || !isASCII(part)) {
+				t.Errorf("%q of %q is not simple: %q %s", part, raw, text, why)
+			}
+		}
 		for _, s := range path.segments {
 			if s == "" || s == "." || s == ".." {
 				t.Fatalf("%q has the segments %q", raw, path.segments)
