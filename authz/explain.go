@@ -36,6 +36,7 @@ type Caller struct {
 	ThroughClerk bool
 
 	session *clerk.Session
+	claims  []byte // that the session was read from
 }
 
 // ExplainCaller decides like [Engine.Explain] for this caller, whatever
@@ -57,7 +58,7 @@ func (e *Engine) ExplainClaims(r *Request, claims []byte) (Verdict, Answer, erro
 	if err != nil {
 		return Verdict{}, Answer{}, err
 	}
-	v, a := e.ExplainCaller(r, Caller{session: session})
+	v, a := e.ExplainCaller(r, Caller{session: session, claims: claims})
 	return v, a, nil
 }
 

@@ -9,24 +9,25 @@ import (
 
 // identityOf copies who was verified into the policy's terms, field by field:
 // what is not named here cannot reach a decision. It is nil if the state does not
-// say who that is.
-func identityOf(state *clerk.State) *policy.Identity {
+// say who that is. Claims are the payload of a session's or template's token, nil
+// if the policy reads none.
+func identityOf(state *clerk.State, claims []byte) *policy.Identity {
 	switch s, m := state.Session, state.Machine; {
 	case !state.SignedIn || s != nil && (m != nil || s.UserID == ""):
 		return nil
 	case state.TokenType == clerk.TypeSession && s != nil:
-		return sessionIdentity(s)
+		return sessionIdentity(s, claims)
 	case state.TokenType == clerk.TypeTemplate && s != nil:
 		// What a template writes into its tokens is the template's affair: only
 		// the user is Clerk's word, and the audience is checked.
-		return &policy.Identity{TokenType: clerk.TypeTemplate, UserID: s.UserID, Audiences: s.Audiences, Claims: policy.NewClaims(s.Claims)}
+		return &policy.Identity{TokenType: clerk.TypeTemplate, UserID: s.UserID, Audiences: s.Audiences, Claims: policy.NewClaims(claims)}
 	case m != nil:
 		return machineIdentity(state.TokenType, m)
 	}
 	return nil
 }
 
-func sessionIdentity(s *clerk.Session) *policy.Identity {
+func sessionIdentity(s *clerk.Session, claims []byte) *policy.Identity {
 	return &policy.Identity{
 		TokenType:      clerk.TypeSession,
 		UserID:         s.UserID,
@@ -43,7 +44,7 @@ func sessionIdentity(s *clerk.Session) *policy.Identity {
 		Audiences:      s.Audiences,
 		Actor:          s.Actor,
 		ActorID:        s.ActorID,
-		Claims:         policy.NewClaims(s.Claims),
+		Claims:         policy.NewClaims(claims),
 	}
 }
 

@@ -94,7 +94,8 @@ type Verdict struct {
 	// Policy is the hash of the policy that decided; empty if none was loaded.
 	Policy string
 	// Identity is who was verified; nil if nobody was. It may be set on a
-	// denial: a caller who is known and may not.
+	// denial: a caller who is known and may not. Its Claims are left out if the
+	// policy reads none.
 	Identity *policy.Identity
 	// RequestID is the proxy's x-request-id; empty if it sent none that can be
 	// repeated safely.

@@ -27,6 +27,18 @@ func (r *Route) Reads() Reads { return r.reads }
 // them, or finds out the name when it is evaluated. names must not be changed.
 func (p *Policy) ReadsHeaders() (names []string, all bool) { return p.reads.Headers, p.reads.AnyHeader }
 
+// ReadsClaims reports whether anything of the policy looks at the claims of a token
+// themselves, [Identity.Claims]: a condition, or an identity header that is made of
+// one.
+func (p *Policy) ReadsClaims() bool {
+	for i := range p.IdentityHeaders {
+		if !p.IdentityHeaders[i].Own() {
+			return true
+		}
+	}
+	return p.reads.Claims
+}
+
 // add notes what one more condition looks at.
 func (r *Reads) add(reads []reading) {
 	for _, x := range reads {

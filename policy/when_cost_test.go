@@ -98,14 +98,21 @@ routes:
 			t.Errorf("%s (-want +got):\n%s", r.Name, diff)
 		}
 	}
-	if names, all := p.ReadsHeaders(); !all || len(names) != 2 || p.DependsOnMethod() {
-		t.Errorf("headers %v %v, method %v", names, all, p.DependsOnMethod())
+	if names, all := p.ReadsHeaders(); !all || len(names) != 2 || p.DependsOnMethod() || !p.ReadsClaims() {
+		t.Errorf("headers %v %v, method %v, claims %v", names, all, p.DependsOnMethod(), p.ReadsClaims())
 	}
 	p = load(t, `version: 1
 routes: [{name: a, path: /a, require: {not: {anyOf: [{when: 'request.method == "GET"'}]}}}]
 `)
-	if names, all := p.ReadsHeaders(); all || names != nil || !p.DependsOnMethod() {
-		t.Errorf("headers %v %v, method %v", names, all, p.DependsOnMethod())
+	if names, all := p.ReadsHeaders(); all || names != nil || !p.DependsOnMethod() || p.ReadsClaims() {
+		t.Errorf("headers %v %v, method %v, claims %v", names, all, p.DependsOnMethod(), p.ReadsClaims())
+	}
+	p = load(t, `version: 1
+identity: {headers: {x-user-id: user.id, x-plan: "claims.plan"}}
+routes: [{name: a, path: /a}]
+`)
+	if !p.ReadsClaims() {
+		t.Error("an identity header reads a claim")
 	}
 }
 

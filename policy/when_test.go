@@ -176,9 +176,13 @@ func TestWhen(t *testing.T) {
 		`request.path.substring(5, 3) == ""`:                                                     absent,
 		`claims.seats.trim() == ""`:                                                              badType,
 	} {
-		d := Decide(ordinary().matched(t, when(expression)), withClaims("admin", ordinaryClaims), nil)
+		m := ordinary().matched(t, when(expression))
+		d := Decide(m, withClaims("admin", ordinaryClaims), nil)
 		if got := outcome(d); got != want {
 			t.Errorf("%s: %s, want %s", expression, got, want)
+		}
+		if reads := m.Route.Reads().Claims; reads != strings.Contains(expression, "claims") {
+			t.Errorf("%s: reading claims is %v", expression, reads)
 		}
 		if d.Outcome != Passed && d.Line != "when" {
 			t.Errorf("%s: failed at %q", expression, d.Line)

@@ -1,12 +1,14 @@
 package clerk
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/jwks"
 )
@@ -18,6 +20,9 @@ const (
 	// refutedFor is how long a bad signature is remembered. Long enough to take
 	// the cost out of a flood, short enough to forget it after.
 	refutedFor = 10 * time.Second
+	// maxBare bounds the tokens that are remembered beside it: browsers send none
+	// that is longer.
+	maxBare = 4 << 10
 )
 
 // digest names a token in the cache, so that the cache holds no token that
@@ -87,10 +92,22 @@ func (p *proof) with(key *jwks.Key) *proof {
 // may have to be proven again, by a key that is equal and not the same.
 func (p *presented) prove(key *jwks.Key) *proof {
 	if p.proof == nil {
-		p.proof = readToken(p.token)
+		p.proof = p.read()
 	}
 	p.proof = p.proof.with(key)
 	return p.proof
+}
+
+// read makes the first proof, of a token that may have been refused before.
+func (p *presented) read() *proof {
+	if p.bare {
+		whole, err := decode(p.raw)
+		if err != nil { // unreachable: it was decoded before
+			return &proof{token: p.token, strict: err}
+		}
+		p.token, p.bare = whole, false
+	}
+	return readToken(p.token)
 }
 
 // Cache remembers which signatures were verified, and briefly which were found
@@ -99,16 +116,53 @@ func (p *presented) prove(key *jwks.Key) *proof {
 // fit the instance and the moment. So a Cache outlives any change of
 // configuration or keys. It is safe for concurrent use; nil caches nothing.
 type Cache struct {
-	proofs       *lru.Cache[digest, *proof]
+	proofs       *lru.Cache[digest, *kept]
+	pool         pool
 	refutations  *lru.Cache[digest, refutation]
+	flights      singleflight.Group // signatures that are being verified
 	hits, misses atomic.Uint64
 	size         int
 	beside       *Cache // read, and never changed; nil: none
 }
 
+// verify verifies a signature that is not remembered. Of several that ask at once
+// about one token and key, one computes: a page that has just got a new token asks
+// for many things with it.
+func (c *Cache) verify(p *presented, key *jwks.Key, hash crypto.Hash) bool {
+	if c == nil {
+		return validSignature(p.raw, key.Public, hash)
+	}
+	computed := false
+	result, _, _ := c.flights.Do(string(p.sum[:]), func() (any, error) {
+		computed = true
+		return finding{key, hash, validSignature(p.raw, key.Public, hash)}, nil
+	})
+	found, ok := result.(finding)
+	if !ok || found.key != key || found.hash != hash { // somebody holds it against another key
+		computed, found.valid = true, validSignature(p.raw, key.Public, hash)
+	}
+	if computed {
+		c.misses.Add(1)
+	} else {
+		c.hits.Add(1)
+	}
+	return found.valid
+}
+
+// finding says whether this key made the signature of a token.
+type finding struct {
+	key   *jwks.Key
+	hash  crypto.Hash
+	valid bool
+}
+
+// refutation says until when a key that did not sign a token need not be asked
+// again. The token is there without its claims, unless it is long, so that a flood of
+// it costs no decoding either.
 type refutation struct {
 	key   *jwks.Key
 	until time.Time
+	token *token
 }
 
 // NewCache returns a cache for so many verified tokens. Zero or less caches
@@ -118,9 +172,9 @@ func NewCache(size int) *Cache {
 		return nil
 	}
 	// The only error that New has is a size that is not positive.
-	proofs, _ := lru.New[digest, *proof](size)
+	proofs, _ := lru.New[digest, *kept](size)
 	refutations, _ := lru.New[digest, refutation](min(size, maxRefuted))
-	return &Cache{proofs: proofs, refutations: refutations, size: size}
+	return &Cache{proofs: proofs, pool: newPool(min(size, maxShared)), refutations: refutations, size: size}
 }
 
 // Beside returns a cache that knows what this one knows, and keeps to itself what
@@ -138,8 +192,8 @@ func (c *Cache) Beside() *Cache {
 
 // CacheStats counts what a cache did.
 type CacheStats struct {
-	// Hits and Misses count the signatures that were remembered, good or bad,
-	// and those that had to be computed.
+	// Hits and Misses count the signatures that were remembered, good or bad, or
+	// that another request computed, and those that had to be computed.
 	Hits, Misses uint64
 	// Entries is how many verified tokens are remembered.
 	Entries int
@@ -159,35 +213,58 @@ type presented struct {
 	sum   digest
 	token *token
 	proof *proof
+	bare  bool // the token is without its claims
 }
 
 // open decodes a token, or finds it decoded.
 func (c *Cache) open(raw string) (*presented, error) {
-	p := &presented{raw: raw}
+	var sum digest
 	if c != nil {
-		p.sum = digestOf(raw)
-		if proof := c.proven(p.sum); proof != nil {
-			p.proof, p.token = proof, proof.token
+		sum = digestOf(raw)
+		if known := c.proven(sum); known != nil {
+			return known.open(raw, sum), nil
+		}
+		if r, ok := c.refutations.Get(sum); ok && r.token != nil {
+			return &presented{raw: raw, sum: sum, token: r.token, bare: true}, nil
+		}
+	}
+	t, err := decode(raw)
+	return &presented{raw: raw, sum: sum, token: t}, err
+}
+
+// opener opens the tokens of one request. A browser sends most of them twice, with
+// the suffix and without, and each is looked at more than once.
+type opener struct {
+	cache *Cache
+	last  [2]*presented
+}
+
+// open is [Cache.open], or what it said the last time.
+func (o *opener) open(raw string) (*presented, error) {
+	for _, p := range o.last {
+		if p != nil && p.raw == raw {
 			return p, nil
 		}
 	}
-	var err error
-	p.token, err = decode(raw)
+	p, err := o.cache.open(raw)
+	if err == nil {
+		o.last[0], o.last[1] = p, o.last[0]
+	}
 	return p, err
 }
 
-// proven finds the proof of a token, nil if there is none.
-func (c *Cache) proven(sum digest) *proof {
-	proof, ok := c.proofs.Get(sum)
+// proven finds what is remembered of a token, nil if nothing is.
+func (c *Cache) proven(sum digest) *kept {
+	known, ok := c.proofs.Get(sum)
 	if !ok && c.beside != nil {
-		proof, _ = c.beside.proofs.Peek(sum)
+		known, _ = c.beside.proofs.Peek(sum)
 	}
-	return proof
+	return known
 }
 
 func (c *Cache) keep(sum digest, p *proof) {
 	if c != nil {
-		c.proofs.Add(sum, p)
+		c.proofs.Add(sum, c.pool.keep(p))
 	}
 }
 
@@ -209,20 +286,20 @@ func (r refutation) holds(key *jwks.Key, now time.Time) bool {
 	return r.key == key && now.Before(r.until)
 }
 
-func (c *Cache) refute(sum digest, key *jwks.Key, now time.Time) {
+func (c *Cache) refute(p *presented, key *jwks.Key, now time.Time) {
 	if c != nil {
-		c.refutations.Add(sum, refutation{key, now.Add(refutedFor)})
+		r := refutation{key: key, until: now.Add(refutedFor)}
+		if len(p.raw) <= maxBare {
+			r.token = new(token)
+			*r.token = *p.token
+			r.token.claims, r.token.handshake = nil, value{}
+		}
+		c.refutations.Add(p.sum, r)
 	}
 }
 
 func (c *Cache) hit() {
 	if c != nil {
 		c.hits.Add(1)
-	}
-}
-
-func (c *Cache) miss() {
-	if c != nil {
-		c.misses.Add(1)
 	}
 }

@@ -1,10 +1,12 @@
 package clerk
 
 import (
+	"crypto"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/clerkgate/clerkgate/jwks"
@@ -116,6 +118,81 @@ func TestCacheRemembersStrictness(t *testing.T) {
 		if got := outcome(s); got != "token-verification-failed" {
 			t.Errorf("got %s", got)
 		}
+	}
+}
+
+// TestOneComputesForAll: of several requests with a token that is new, one verifies
+// it, and the others have the result; unless they go by another key.
+func TestOneComputesForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := instance(t, nil)
+		forged := signers()["ins_new"].Sign(goodHeader.json(t), goodPayload(liveIssuer).json(t))
+		sum := digestOf(forged)
+		key := in.settings.Keys.(keyring)["ins_live"]
+		for name, tt := range map[string]struct {
+			found finding
+			want  string
+			stats CacheStats
+		}{
+			"this key":          {finding{key, crypto.SHA256, true}, "signed-in", CacheStats{Hits: 3, Entries: 1}},
+			"another key":       {finding{keyOf("ins_new", "RS256"), crypto.SHA256, true}, "token-invalid-signature", CacheStats{Misses: 3}},
+			"another algorithm": {finding{key, crypto.SHA512, true}, "token-invalid-signature", CacheStats{Misses: 3}},
+		} {
+			cache := NewCache(8)
+			answer := make(chan struct{})
+			go func() {
+				_, _, _ = cache.flights.Do(string(sum[:]), func() (any, error) { <-answer; return tt.found, nil })
+			}()
+			synctest.Wait()
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(func() {
+					s := Instances{in}.Authenticate(&Request{Method: "GET", Authorization: "Bearer " + forged}, cache, issuedAt)
+					if got := outcome(s); got != tt.want {
+						t.Errorf("%s: %s", name, got)
+					}
+				})
+			}
+			synctest.Wait()
+			close(answer)
+			wg.Wait()
+			if got := cache.Stats(); got != tt.stats {
+				t.Errorf("%s: %+v", name, got)
+			}
+		}
+	})
+}
+
+// TestRefutedByAnotherKey: what a token says is not lost when a key did not sign it,
+// and the next one did.
+func TestRefutedByAnotherKey(t *testing.T) {
+	before, after := instance(t, func(s *Settings) { s.PublishableKey, s.Issuers = testKey, []string{liveIssuer} }), keyring{"ins_live": keyOf("ins_new", "RS256")}
+	signed := func(c claims) string {
+		return signers()["ins_new"].Sign(goodHeader.json(t), goodPayload(liveIssuer).with(c).json(t))
+	}
+	session := signed(claims{"sts": "pending", "org_id": "org_1"})
+	cache := NewCache(10)
+	byHeader := func(in *Instance) State {
+		return Instances{in}.Authenticate(&Request{Method: "GET", Authorization: session}, cache, issuedAt)
+	}
+	handshake := signed(claims{"handshake": []string{"__session=" + session}})
+	byHandshake := func(in *Instance) State {
+		return Instances{in}.Authenticate(&Request{Method: "GET", Scheme: "https", Host: "app.example.com", CookieInstance: in, Cookie: "__clerk_handshake=" + handshake}, cache, issuedAt)
+	}
+	for range 3 {
+		if a, b := outcome(byHeader(before)), byHandshake(before); a != "token-invalid-signature" || b.SignedIn {
+			t.Fatalf("before: %s, %+v", a, b)
+		}
+	}
+	next := instance(t, func(s *Settings) { s.PublishableKey, s.Issuers, s.Keys = testKey, []string{liveIssuer}, after })
+	for name, s := range map[string]State{"header": byHeader(next), "handshake": byHandshake(next)} {
+		if !s.SignedIn || !s.Session.Pending || s.Session.OrgID != "org_1" {
+			t.Errorf("%s: %+v %+v", name, s, s.Session)
+		}
+	}
+	broken := &presented{raw: "x", token: newToken(), bare: true}
+	if p := broken.prove(after["ins_live"]); p.strict == nil || p.session != nil {
+		t.Errorf("read without its claims: %+v", p)
 	}
 }
 

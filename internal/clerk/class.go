@@ -85,7 +85,7 @@ func (a *attempt) classify(raw string) (*presented, TokenTypes, error) {
 	if class := opaqueClass(raw); class != noClass && a.request.Accepts.orDefault() != SessionTokens {
 		return nil, class, nil
 	}
-	p, err := a.cache.open(raw)
+	p, err := a.open(raw)
 	switch {
 	case err == nil:
 		return p, p.token.class(), nil

@@ -208,7 +208,7 @@ func TestSuffixChoice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			choice := j.choose(in, nil, issuedAt)
+			choice := j.choose(in, new(opener), issuedAt)
 			got := choice.doubt
 			if got == "" {
 				got = map[bool]string{false: "plain", true: "suffixed"}[choice.suffixed]

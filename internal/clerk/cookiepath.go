@@ -39,7 +39,7 @@ func (a *attempt) cookie() State {
 
 // sessionCookie verifies a session cookie that has a client_uat beside it.
 func (a *attempt) sessionCookie(raw string, uat int64) State {
-	p, err := a.cache.open(raw)
+	p, err := a.open(raw)
 	switch {
 	case err != nil:
 		return a.signedOut(reasonTokenInvalid)
@@ -58,7 +58,7 @@ func (a *attempt) sessionCookie(raw string, uat int64) State {
 	if s, needed := a.activateOrganization(v.proof); needed {
 		return s
 	}
-	return a.signedIn(v.proof)
+	return a.signedIn(v.proof, raw)
 }
 
 // activateOrganization redirects a document whose path belongs to another
@@ -105,12 +105,10 @@ func count(cookie string) int64 {
 // are left out here are refused a few checks later.
 func (at instant) before(uat int64) bool {
 	switch at.kind {
-	case kindNumber:
+	case kindNumber, kindBool:
 		return at.seconds < uat
 	case kindNull:
 		return true
-	case kindBool:
-		return string(at.raw) == "false" || uat > 1
 	default:
 		return false
 	}

@@ -152,8 +152,8 @@ type choice struct {
 // without suffix on one domain, and an app may have been moved back to an SDK
 // that knows no others. The tokens are not verified here; the first rule that
 // applies decides.
-func (j *jar) choose(in *Instance, c *Cache, now time.Time) choice {
-	plain, reading := openCookie(j.plain.session, c)
+func (j *jar) choose(in *Instance, o *opener, now time.Time) choice {
+	plain, reading := openCookie(j.plain.session, o)
 	switch {
 	case reading == sdkThrows:
 		return choice{doubt: reasonTokenInvalid, throws: true}
@@ -170,7 +170,7 @@ func (j *jar) choose(in *Instance, c *Cache, now time.Time) choice {
 	if j.suffixed.clientUAT == "" && j.suffixed.session == "" {
 		return choice{}
 	}
-	other, reading := openCookie(j.suffixed.session, c)
+	other, reading := openCookie(j.suffixed.session, o)
 	switch {
 	case reading == sdkThrows:
 		return choice{doubt: reasonTokenInvalid, throws: true}
@@ -191,11 +191,11 @@ func (j *jar) choose(in *Instance, c *Cache, now time.Time) choice {
 
 // openCookie decodes a session cookie. If that fails the token is nil, and the
 // reading says whether the SDK fails, too.
-func openCookie(raw string, c *Cache) (*token, sdkReading) {
+func openCookie(raw string, o *opener) (*token, sdkReading) {
 	if raw == "" {
 		return nil, sdkCannotRead
 	}
-	p, err := c.open(raw)
+	p, err := o.open(raw)
 	if err != nil {
 		return nil, readAsSDK(raw)
 	}

@@ -32,10 +32,10 @@ type value struct {
 // textValue is a value whose text matters only if it is a string.
 type textValue struct {
 	kind kind
-	text string
 	// falsy says that JavaScript takes the value for false: absent, null,
 	// false, 0 and "".
 	falsy bool
+	text  string
 }
 
 func (v value) asText() textValue {
@@ -210,7 +210,7 @@ func (s *scanner) object() (object, error) {
 		if err := s.quoted(); err != nil {
 			return nil, err
 		}
-		name := unquote(s.data[start:s.pos])
+		name := nameOf(s.data[start:s.pos])
 		if !names.add(o, name) {
 			return nil, s.fail("a key is there twice")
 		}
@@ -224,10 +224,71 @@ func (s *scanner) object() (object, error) {
 		if err != nil {
 			return nil, err
 		}
+		if o == nil {
+			o = make(object, 0, usualMembers(s.depth))
+		}
 		o = append(o, member{name, v})
 	}
 	s.pos++
 	return o, nil
+}
+
+// usualMembers is how many members an object has room for at first: all of a
+// session token, and of what is in it.
+func usualMembers(depth int) int {
+	if depth == 0 {
+		return 20
+	}
+	return 6
+}
+
+// nameOf is unquote for names, of which most are known.
+func nameOf(raw []byte) string {
+	switch string(raw) {
+	case `"alg"`:
+		return "alg"
+	case `"typ"`:
+		return "typ"
+	case `"kid"`:
+		return "kid"
+	case `"cat"`:
+		return "cat"
+	case `"iss"`:
+		return "iss"
+	case `"sub"`:
+		return "sub"
+	case `"aud"`:
+		return "aud"
+	case `"exp"`:
+		return "exp"
+	case `"nbf"`:
+		return "nbf"
+	case `"iat"`:
+		return "iat"
+	case `"jti"`:
+		return "jti"
+	case `"azp"`:
+		return "azp"
+	case `"sid"`:
+		return "sid"
+	case `"sts"`:
+		return "sts"
+	case `"fva"`:
+		return "fva"
+	case `"fea"`:
+		return "fea"
+	case `"pla"`:
+		return "pla"
+	case `"org_id"`:
+		return "org_id"
+	case `"org_slug"`:
+		return "org_slug"
+	case `"org_role"`:
+		return "org_role"
+	case `"org_permissions"`:
+		return "org_permissions"
+	}
+	return unquote(raw)
 }
 
 // nameSet finds duplicate names. A small object is searched; a large one, which

@@ -32,7 +32,7 @@ func (a *attempt) machineJWT(p *presented, class TokenTypes) State {
 	if reason = a.instance.settings.checkMachine(proof, class, a.now); reason != verifiedReason {
 		return a.signedOut(reason)
 	}
-	return a.signedIn(proof)
+	return a.signedIn(proof, p.raw)
 }
 
 // checkMachine makes the SDK's checks of a machine's JWT, and after them ours.

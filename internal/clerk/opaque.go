@@ -77,7 +77,7 @@ func (a *attempt) opaque(raw string, class TokenTypes) State {
 	if reason != verifiedReason {
 		return a.signedOut(reason)
 	}
-	return a.signedIn(&proof{class: class, machine: m})
+	return a.signedIn(&proof{class: class, machine: m}, "")
 }
 
 // canAsk reports whether there is a key to ask about tokens of this class with.

@@ -52,7 +52,7 @@ func (a *attempt) refresh(expired *presented) (s State, done bool, reason string
 // than that of the token which has expired: then it is not even asked for.
 func (a *attempt) refreshCall(expired *presented) (c *Call, reason string) {
 	raw := either(a.chosen.session, a.headerToken)
-	p, err := a.cache.open(raw)
+	p, err := a.open(raw)
 	if err != nil {
 		return nil, refreshDecodeFailed
 	}
@@ -136,7 +136,7 @@ func isWord(s string) bool {
 // refreshed verifies the fresh token by the normal rules and, beyond the SDK,
 // that it is of the class and session of the one that has expired.
 func (a *attempt) refreshed(expired *presented, raw string, directives []string) (s State, done bool, reason string) {
-	p, err := a.cache.open(raw)
+	p, err := a.open(raw)
 	if err != nil {
 		return State{}, false, refreshInvalidSessionToken
 	}
@@ -150,7 +150,7 @@ func (a *attempt) refreshed(expired *presented, raw string, directives []string)
 	case v.reason != verifiedReason, !sameSession(p.token, expired.token):
 		return State{}, false, refreshInvalidSessionToken
 	}
-	s = a.signedIn(v.proof)
+	s = a.signedIn(v.proof, raw)
 	if s.SignedIn {
 		s.SetCookies = directives
 	}

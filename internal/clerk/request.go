@@ -112,12 +112,14 @@ type State struct {
 	// else in the State counts then. Put the answer into Request.Replies and
 	// authenticate again.
 	Call *Call
+
+	token string // the JWT that signed in
 }
 
 // attempt is one request on its way to a State.
 type attempt struct {
-	request     *Request
-	cache       *Cache
+	request *Request
+	opener
 	now         time.Time
 	instance    *Instance
 	carrier     string
@@ -137,7 +139,7 @@ type attempt struct {
 // do. The cache may be nil. Now is the time by which exp, nbf and iat are
 // judged.
 func (is Instances) Authenticate(r *Request, c *Cache, now time.Time) State {
-	a := attempt{request: r, cache: c, now: now}
+	a := attempt{request: r, opener: opener{cache: c}, now: now}
 	token, err := bearerToken(r.Authorization)
 	switch {
 	case err != nil:
@@ -177,7 +179,7 @@ func (a *attempt) takeCookies() (err error) {
 	if a.jar, err = a.instance.readCookies(a.request.Cookie); err != nil {
 		return err
 	}
-	a.choice = a.jar.choose(a.instance, a.cache, a.now)
+	a.choice = a.jar.choose(a.instance, &a.opener, a.now)
 	a.chosen = a.jar.plain
 	if a.choice.suffixed {
 		a.chosen = a.jar.suffixed
@@ -245,7 +247,7 @@ func (a *attempt) header(is Instances, raw string) State {
 	if v.reason != verifiedReason {
 		return a.tokenError(p, v)
 	}
-	return a.signedIn(v.proof)
+	return a.signedIn(v.proof, raw)
 }
 
 // stumbles reports whether the SDK would throw over the request, good token or
@@ -269,12 +271,13 @@ func (a *attempt) stumbles() bool {
 		return false
 	}
 	j, err := in.readCookies(r.Cookie)
-	return err == nil && j.choose(in, a.cache, a.now).throws
+	return err == nil && j.choose(in, &a.opener, a.now).throws
 }
 
 // signedIn is the only way to a State that is signed in. It asks once more
-// whether such a token may sign in here, whoever calls it.
-func (a *attempt) signedIn(p *proof) State {
+// whether such a token may sign in here, whoever calls it. raw is the token, if it
+// is a JWT.
+func (a *attempt) signedIn(p *proof, raw string) State {
 	switch {
 	case p.strict != nil:
 		return a.signedOut(reasonTokenVerificationFailed)
@@ -289,7 +292,17 @@ func (a *attempt) signedIn(p *proof) State {
 		Session:   p.session,
 		Machine:   p.machine,
 		Instance:  a.instance,
+		token:     raw,
 	}
+}
+
+// Claims returns the payload of the session or template token that signed in, one
+// JSON object; nil if none did. What a machine's token says is in Machine.
+func (s *State) Claims() []byte {
+	if !s.SignedIn || s.Session == nil {
+		return nil
+	}
+	return payloadOf(s.token)
 }
 
 // withoutKey decides nothing, because the key source did not.

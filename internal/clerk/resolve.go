@@ -97,7 +97,7 @@ func (a *attempt) answerOfNonce(nonce string) handshakeAnswer {
 // came in the query and nobody else can have meant it.
 func (a *attempt) answerOfToken(raw string) handshakeAnswer {
 	v := verification{reason: reasonTokenInvalid}
-	p, err := a.cache.open(raw)
+	p, err := a.open(raw)
 	if err == nil {
 		v = a.verifyHandshake(p)
 	}
@@ -190,7 +190,7 @@ func (a *attempt) freshSession(raw string) (s State, done bool) {
 		a.carrier = ""
 		return a.signedOut(reasonSessionTokenMissing), true
 	}
-	p, err := a.cache.open(raw)
+	p, err := a.open(raw)
 	if err != nil {
 		// What the SDK reads it also signs in, perhaps as another user than the
 		// request's own cookies would. Then they are not asked.
@@ -210,7 +210,7 @@ func (a *attempt) freshSession(raw string) (s State, done bool) {
 		a.detail = "the session of the handshake is not used: " + v.reason
 		return State{}, false
 	}
-	return a.signedIn(v.proof), true
+	return a.signedIn(v.proof, raw), true
 }
 
 // afterHandshake is where a development instance sends the browser next: to the

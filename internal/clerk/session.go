@@ -57,8 +57,6 @@ type Session struct {
 	MasksDiffer bool
 	// ExpiresAt, NotBefore and IssuedAt are exp, nbf and iat; zero if absent.
 	ExpiresAt, NotBefore, IssuedAt time.Time
-	// Claims is the token's payload, one JSON object.
-	Claims []byte
 }
 
 // DecodeClaims reads a token's payload as if a token with it had been verified.
@@ -69,8 +67,8 @@ func DecodeClaims(payload []byte) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := new(token)
-	if err = t.readPayload(payload, claims); err != nil {
+	t := newToken()
+	if err = t.readPayload(claims); err != nil {
 		return nil, err
 	}
 	for _, at := range []instant{t.exp, t.nbf, t.iat} {
@@ -92,7 +90,6 @@ func readSession(t *token) (*Session, error) {
 		NotBefore: t.nbf.time(),
 		IssuedAt:  t.iat.time(),
 		Audiences: t.aud.list,
-		Claims:    t.payload,
 	}
 	if id, ok := strings.CutPrefix(s.UserID, "user_"); !ok || id == "" || !safe(s.UserID) {
 		return nil, errors.New("sub is not the id of a user")

@@ -29,7 +29,7 @@ func (a *attempt) template(p *presented) State {
 	if reason != verifiedReason {
 		return a.signedOut(reason)
 	}
-	return a.signedIn(proof)
+	return a.signedIn(proof, p.raw)
 }
 
 // readTemplate reads out of a token of a JWT template a user, and for whom the
@@ -44,7 +44,6 @@ func readTemplate(t *token) (*Session, error) {
 		NotBefore: t.nbf.time(),
 		IssuedAt:  t.iat.time(),
 		Audiences: t.aud.list,
-		Claims:    t.payload,
 	}
 	if !isID(s.UserID, "user_") {
 		return nil, errors.New("sub is not the id of a user")

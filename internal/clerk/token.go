@@ -24,23 +24,27 @@ const (
 
 // token is a JWT, decoded and not verified.
 type token struct {
-	alg, typ, cat textValue
-	kid           string
+	*frame
 	signed        bool // the signature part is not empty
-
-	iss, sub, sid, azp textValue
-	aud                audience
-	exp, nbf, iat      instant
-	handshake          value // the directives of a handshake token
-	claims             object
-	payload            []byte
+	sub, sid      textValue
+	exp, nbf, iat instant
+	handshake     value // the directives of a handshake token
+	claims        object
 }
 
-// instant is a time claim, in seconds since 1970.
+// frame is what a token has in common with the others of its key and application.
+type frame struct {
+	alg, typ, cat textValue
+	kid           string
+	iss, azp      textValue
+	aud           audience
+}
+
+// instant is a time claim, in seconds since 1970. Of JSON true the seconds are 1,
+// of everything else that is no number 0.
 type instant struct {
 	kind    kind
 	seconds int64
-	raw     []byte
 }
 
 // audience is the aud claim. alien says that it is neither a string nor an
@@ -71,28 +75,44 @@ func decode(raw string) (*token, error) {
 	if _, err = decodeSegment(parts[2]); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
-	t := &token{signed: parts[2] != ""}
-	if err = t.readHeader(header.object); err != nil {
+	t := newToken()
+	t.signed = parts[2] != ""
+	if err = t.readHeader(header); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	if err = t.readPayload(payload.text, payload.object); err != nil {
+	if err = t.readPayload(payload); err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
 	return t, nil
 }
 
-type part struct {
-	text   []byte
-	object object
+// newToken makes a token and its frame at once.
+func newToken() *token {
+	t := new(struct {
+		token
+		frame
+	})
+	t.token.frame = &t.frame
+	return &t.token
 }
 
-func decodePart(segment string) (part, error) {
+func decodePart(segment string) (object, error) {
 	text, err := decodeSegment(segment)
 	if err != nil {
-		return part{}, err
+		return nil, err
 	}
-	o, err := parseObject(text)
-	return part{text, o}, err
+	return parseObject(text)
+}
+
+// payloadOf decodes the payload of a token that was decoded before.
+func payloadOf(raw string) []byte {
+	_, rest, _ := strings.Cut(raw, ".")
+	segment, _, _ := strings.Cut(rest, ".")
+	text, err := decodeSegment(segment)
+	if err != nil {
+		return nil
+	}
+	return text
 }
 
 // decodeSegment decodes base64url (RFC 7515 section 2): unpadded, no bits left
@@ -121,8 +141,8 @@ func (t *token) readHeader(header object) error {
 	return nil
 }
 
-func (t *token) readPayload(text []byte, claims object) error {
-	t.payload, t.claims = text, claims
+func (t *token) readPayload(claims object) error {
+	t.claims = claims
 	t.iss, t.sub, t.sid, t.azp = claims.get("iss").asText(), claims.get("sub").asText(), claims.get("sid").asText(), claims.get("azp").asText()
 	t.handshake = claims.get("handshake")
 	t.aud = readAudience(claims.get("aud"))
@@ -144,7 +164,10 @@ func (t *token) readPayload(text []byte, claims object) error {
 const latest = 253402300799
 
 func readInstant(v value) (instant, error) {
-	at := instant{kind: v.kind, raw: v.raw}
+	at := instant{kind: v.kind}
+	if v.kind == kindBool && string(v.raw) == "true" {
+		at.seconds = 1
+	}
 	if v.kind != kindNumber {
 		return at, nil // of which type it must be is a later check of the SDK's
 	}

@@ -158,9 +158,10 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("accepted %q, which has another spelling", p)
 			}
 		}
-		if b64(string(decoded.payload)) != parts[1] {
-			t.Errorf("payload %q is not what %q says", decoded.payload, parts[1])
+		if payload := payloadOf(token); b64(string(payload)) != parts[1] {
+			t.Errorf("payload %q is not what %q says", payload, parts[1])
 		}
+		keptAsItIs(t, token, readToken(decoded))
 		if readAsSDK(token) == sdkCannotRead {
 			t.Errorf("accepted %q, which the SDK cannot read", token)
 		}

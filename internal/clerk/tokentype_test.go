@@ -298,7 +298,7 @@ func TestSignedInAsksAgain(t *testing.T) {
 		{class: SessionTokens, session: session, strict: jwks.ErrUnavailable},
 	} {
 		a := attempt{request: new(Request)}
-		if s := a.signedIn(p); s.SignedIn || s.Session != nil || s.Machine != nil {
+		if s := a.signedIn(p, ""); s.SignedIn || s.Session != nil || s.Machine != nil {
 			t.Errorf("%+v signs in", p)
 		}
 	}

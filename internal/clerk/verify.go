@@ -108,9 +108,8 @@ func (in *Instance) checkSignature(p *presented, key *jwks.Key, class TokenTypes
 		c.hit()
 		return nil, reasonTokenInvalidSignature
 	}
-	c.miss()
-	if !validSignature(p.raw, key.Public, hash) {
-		c.refute(p.sum, key, now)
+	if !c.verify(p, key, hash) {
+		c.refute(p, key, now)
 		return nil, reasonTokenInvalidSignature
 	}
 	proof := p.prove(key)
