@@ -154,7 +154,7 @@ func TestSharedTellsApart(t *testing.T) {
 
 // TestMemoryOfATokenIsBounded: a hundred thousand have to fit beside a service.
 func TestMemoryOfATokenIsBounded(t *testing.T) {
-	const tokens, most = 10_000, 600 // bytes each
+	const tokens, most = 2000, 600 // bytes each
 	c := NewCache(tokens)
 	before := liveHeap()
 	for i := range tokens {
