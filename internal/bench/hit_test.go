@@ -31,9 +31,15 @@ routes:
 `, clerk.PublishableKey(), strings.ReplaceAll(strings.TrimSpace(clerk.Signer().PEM()), "\n", "\n      "))
 }
 
-// build builds the program.
+// binaryVariable names the program to measure.
+const binaryVariable = "CLERKGATE_BENCH_BINARY"
+
+// build builds the program, unless one is named.
 func build(b *testing.B) string {
 	b.Helper()
+	if binary := os.Getenv(binaryVariable); binary != "" {
+		return binary
+	}
 	binary := filepath.Join(b.TempDir(), "clerkgate")
 	if out, err := exec.Command("go", "build", "-tags", "grpcnotrace", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/clerkgate/clerkgate/cmd/clerkgate").CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
