@@ -1,15 +1,13 @@
 package bench
 
 import (
+	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
-
-	"github.com/clerkgate/clerkgate/internal/clerktest"
 )
 
 // settings are those of grpc-go that may matter, each alone, by name.
@@ -32,24 +30,18 @@ func settings() map[string][]grpc.ServerOption {
 
 // BenchmarkSettings compares the allow-all server with itself under each setting.
 func BenchmarkSettings(b *testing.B) {
-	clerk := clerktest.New(clerktest.Options{FrontendAPI: "clerk.example.com", Live: true})
-	var names []string
-	for name := range settings() {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		if a == "default" || b == "default" {
-			return map[bool]int{true: -1, false: 1}[a == "default"]
+	r := newReport("settings")
+	wire := check(b, token(newClerk()))
+	c := contest{checks: 10_000, inFlight: 16}
+	c.enter("default", startAllowAll(b, "default"), always(wire, passed))
+	for _, name := range slices.Sorted(maps.Keys(settings())) {
+		if name != "default" {
+			c.enter(name, startAllowAll(b, name), always(wire, passed))
 		}
-		return strings.Compare(a, b)
-	})
-	c := contest{}
-	for _, name := range names {
-		c.servers = append(c.servers, startAllowAll(b, name))
 	}
-	wire := check(b, token(clerk))
 	for b.Loop() {
-		c.round(b, func(*server) []byte { return wire })
+		c.round(b)
 	}
-	c.report(b)
+	c.standings(r, "setting")
+	r.publish(b)
 }

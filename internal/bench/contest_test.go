@@ -1,0 +1,84 @@
+package bench
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// entrant is a server in a contest, and what it is asked there.
+type entrant struct {
+	name   string
+	server *server
+	load   *load
+	stream *stream
+	rounds []sample
+}
+
+// sample is what a server did in one round.
+type sample struct {
+	cpu, wall time.Duration
+	each      []int64 // nanoseconds from asked to answered, sorted
+}
+
+// contest compares servers in rounds. The first of them is the measure.
+type contest struct {
+	checks, inFlight int // in each round, of each server
+	entrants         []*entrant
+	seen             int
+}
+
+// enter adds a server that is asked at its socket.
+func (c *contest) enter(name string, s *server, ask *stream) {
+	c.entrants = append(c.entrants, &entrant{name: name, server: s, load: s.load, stream: ask})
+}
+
+// round asks each server in turn, from another one on each time.
+func (c *contest) round(b *testing.B) {
+	b.Helper()
+	if c.seen == 0 {
+		for _, e := range c.entrants { // caches, pools and the heap fill up
+			e.load.askMany(b, e.stream, c.checks/4, c.inFlight)
+		}
+	}
+	for i := range c.entrants {
+		e := c.entrants[(i+c.seen)%len(c.entrants)]
+		before := e.server.cpu(b)
+		wall, each := e.load.askMany(b, e.stream, c.checks, c.inFlight)
+		e.rounds = append(e.rounds, sample{e.server.cpu(b) - before, wall, each})
+	}
+	c.seen++
+}
+
+// of collects one number of each round.
+func (e *entrant) of(number func(sample) float64) []float64 {
+	out := make([]float64, len(e.rounds))
+	for i, s := range e.rounds {
+		out[i] = number(s)
+	}
+	return out
+}
+
+// perCheck is the CPU time of a check in microseconds.
+func (s sample) perCheck() float64 { return s.cpu.Seconds() * 1e6 / float64(len(s.each)) }
+
+// rate is how many checks were answered in a second.
+func (s sample) rate() float64 { return float64(len(s.each)) / s.wall.Seconds() }
+
+// latency is the quantile q of the answers' times in microseconds.
+func latency(q float64) func(sample) float64 {
+	return func(s sample) float64 { return float64(quantile(s.each, q)) / 1e3 }
+}
+
+// against compares an entrant with the measure.
+func (c *contest) against(e *entrant, number func(sample) float64) []float64 {
+	return ratios(e.of(number), c.entrants[0].of(number))
+}
+
+// standings is the table of CPU per check.
+func (c *contest) standings(r *report, heading string) {
+	t := r.table(heading, "CPU per check", "")
+	for _, e := range c.entrants {
+		t.row(e.name, figure(c.against(e, sample.perCheck)), fmt.Sprintf("%.1f µs", median(e.of(sample.perCheck))))
+	}
+}
