@@ -109,6 +109,7 @@ func serveAllowAll(socket, tcp, setting string) error {
 // server is a process that answers checks at a socket and at an address of TCP.
 type server struct {
 	name, socket, tcp string
+	admin             string // its socket, if it has one
 	process           *os.Process
 	load              *load // at the socket
 	stop              func()
