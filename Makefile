@@ -10,7 +10,7 @@ GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 TAGS ?= grpcnotrace
 export ENVOY_VERSION
 
-.PHONY: build demo test test-envoys parity parity-update sdk-update fuzz lint vulncheck clean
+.PHONY: build demo test bench test-envoys parity parity-update sdk-update fuzz lint vulncheck clean
 
 ## build: the static binary, bin/clerkgate
 build:
@@ -32,6 +32,15 @@ test-envoys:
 		echo "Envoy $$v"; \
 		CLERKGATE_REQUIRE_ENVOY=1 ENVOY_VERSION=$$v go test -race -count=1 -timeout 9m ./internal/envoytest/... ./internal/e2e/...; \
 	done
+
+## bench: what a check costs, into internal/bench/RESULTS.md; BENCH=Hit is one of them, in BENCH_TIME rounds
+BENCH ?= .
+BENCH_TIME ?= 9x
+bench: build
+	-@.ci/fetch-envoy $(ENVOY_VERSION) >/dev/null
+	-@.ci/fetch-sdk >/dev/null
+	@CLERKGATE_BENCH_BINARY=$(CURDIR)/bin/clerkgate CLERKGATE_BENCH_REPORT=$(CURDIR)/internal/bench/RESULTS.md \
+	go test ./internal/bench -run '^$$' -bench '$(BENCH)' -benchtime $(BENCH_TIME) -timeout 30m
 
 ## parity: PARITY_CASES new requests, decided by Clerk's official SDK and by us
 PARITY_CASES ?= 100000

@@ -12,11 +12,11 @@ type entrant struct {
 	server *server
 	load   *load
 	stream *stream
-	rounds []sample
+	rounds []turn
 }
 
-// sample is what a server did in one round.
-type sample struct {
+// turn is what a server did in one round.
+type turn struct {
 	cpu, wall time.Duration
 	each      []int64 // nanoseconds from asked to answered, sorted
 }
@@ -45,13 +45,13 @@ func (c *contest) round(b *testing.B) {
 		e := c.entrants[(i+c.seen)%len(c.entrants)]
 		before := e.server.cpu(b)
 		wall, each := e.load.askMany(b, e.stream, c.checks, c.inFlight)
-		e.rounds = append(e.rounds, sample{e.server.cpu(b) - before, wall, each})
+		e.rounds = append(e.rounds, turn{e.server.cpu(b) - before, wall, each})
 	}
 	c.seen++
 }
 
 // of collects one number of each round.
-func (e *entrant) of(number func(sample) float64) []float64 {
+func (e *entrant) of(number func(turn) float64) []float64 {
 	out := make([]float64, len(e.rounds))
 	for i, s := range e.rounds {
 		out[i] = number(s)
@@ -60,18 +60,18 @@ func (e *entrant) of(number func(sample) float64) []float64 {
 }
 
 // perCheck is the CPU time of a check in microseconds.
-func (s sample) perCheck() float64 { return s.cpu.Seconds() * 1e6 / float64(len(s.each)) }
+func (t turn) perCheck() float64 { return t.cpu.Seconds() * 1e6 / float64(len(t.each)) }
 
 // rate is how many checks were answered in a second.
-func (s sample) rate() float64 { return float64(len(s.each)) / s.wall.Seconds() }
+func (t turn) rate() float64 { return float64(len(t.each)) / t.wall.Seconds() }
 
 // latency is the quantile q of the answers' times in microseconds.
-func latency(q float64) func(sample) float64 {
-	return func(s sample) float64 { return float64(quantile(s.each, q)) / 1e3 }
+func latency(q float64) func(turn) float64 {
+	return func(t turn) float64 { return float64(quantile(t.each, q)) / 1e3 }
 }
 
 // against compares an entrant with the measure.
-func (c *contest) against(e *entrant, number func(sample) float64) []float64 {
+func (c *contest) against(e *entrant, number func(turn) float64) []float64 {
 	return ratios(e.of(number), c.entrants[0].of(number))
 }
 
@@ -79,6 +79,6 @@ func (c *contest) against(e *entrant, number func(sample) float64) []float64 {
 func (c *contest) standings(r *report, heading string) {
 	t := r.table(heading, "CPU per check", "")
 	for _, e := range c.entrants {
-		t.row(e.name, figure(c.against(e, sample.perCheck)), fmt.Sprintf("%.1f µs", median(e.of(sample.perCheck))))
+		t.row(e.name, figure(c.against(e, turn.perCheck)), fmt.Sprintf("%.1f µs", median(e.of(turn.perCheck))))
 	}
 }

@@ -144,20 +144,20 @@ func BenchmarkDirect(b *testing.B) {
 
 // row adds a line to the report's last table.
 func (d *direct) row(r *report, units []float64) {
-	of := func(number func(sample) float64, format func(float64) string) string {
+	of := func(number func(turn) float64, format func(float64) string) string {
 		return fmt.Sprintf("%.2f of %s", median(d.against(d.entrants[1], number)), format(median(d.entrants[0].of(number))))
 	}
 	t := r.blocks[len(r.blocks)-1].(*table)
 	t.row(d.scene,
-		figure(d.against(d.entrants[1], sample.perCheck))+" of "+micros(median(d.entrants[0].of(sample.perCheck))),
+		figure(d.against(d.entrants[1], turn.perCheck))+" of "+micros(median(d.entrants[0].of(turn.perCheck))),
 		fmt.Sprintf("%+.2f", median(d.verifications(units))),
-		of(sample.rate, thousands), of(latency(0.5), micros), of(latency(0.99), micros), of(latency(0.999), micros))
+		of(turn.rate, thousands), of(latency(0.5), micros), of(latency(0.99), micros), of(latency(0.999), micros))
 }
 
 // verifications is by how many RSA verifications a check costs more than that of
 // the allow-all server.
 func (d *direct) verifications(units []float64) []float64 {
-	own, base := d.entrants[1].of(sample.perCheck), d.entrants[0].of(sample.perCheck)
+	own, base := d.entrants[1].of(turn.perCheck), d.entrants[0].of(turn.perCheck)
 	for i := range own {
 		own[i] = (own[i] - base[i]) / units[i]
 	}
@@ -170,7 +170,7 @@ func directGoals(r *report, all []*direct, units []float64) {
 		if d.transport != "UDS" || d.inFlight != 16 {
 			continue
 		}
-		ratio := median(d.against(d.entrants[1], sample.perCheck))
+		ratio := median(d.against(d.entrants[1], turn.perCheck))
 		switch d.scene {
 		case hitByHeader:
 			r.goal("CPU per check against allow-all, "+d.scene, "×", 0.90, ratio)

@@ -20,7 +20,7 @@ func BenchmarkHit(b *testing.B) {
 		c.round(b)
 	}
 	c.standings(r, "server")
-	b.ReportMetric(median(c.against(c.entrants[2], sample.perCheck)), "x-allow-all")
+	b.ReportMetric(median(c.against(c.entrants[2], turn.perCheck)), "x-allow-all")
 	r.publish(b)
 }
 
@@ -46,12 +46,12 @@ func BenchmarkTelemetry(b *testing.B) {
 	}
 	t := r.table("what", "default against no log", "no log", "default", "allow-all")
 	for i, c := range contests {
-		row := []string{scenes[i].name, figure(c.against(c.entrants[1], sample.perCheck))}
+		row := []string{scenes[i].name, figure(c.against(c.entrants[1], turn.perCheck))}
 		for _, e := range c.entrants {
-			row = append(row, micros(median(e.of(sample.perCheck))))
+			row = append(row, micros(median(e.of(turn.perCheck))))
 		}
 		t.row(row...)
 	}
-	r.goal("the default against no log, a hit", "×", 1.05, median(contests[0].against(contests[0].entrants[1], sample.perCheck)))
+	r.goal("the default against no log, a hit", "×", 1.05, median(contests[0].against(contests[0].entrants[1], turn.perCheck)))
 	r.publish(b)
 }

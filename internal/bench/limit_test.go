@@ -190,7 +190,7 @@ func BenchmarkLimit(b *testing.B) {
 			throttled = strconv.Itoa(limits[i].throttled(b))
 		}
 		t.row(e.name, figure(c.against(e, latency(0.99))), micros(median(e.of(latency(0.5)))), micros(median(e.of(latency(0.99)))),
-			micros(median(e.of(latency(0.999)))), micros(median(e.of(sample.perCheck))), throttled)
+			micros(median(e.of(latency(0.999)))), micros(median(e.of(turn.perCheck))), throttled)
 	}
 	r.publish(b)
 }
@@ -205,7 +205,7 @@ func (c *contest) steadyRound(b *testing.B, n int, interval time.Duration) {
 		}
 		before := e.server.cpu(b)
 		each := e.load.steadily(b, e.stream, n, interval)
-		e.rounds = append(e.rounds, sample{cpu: e.server.cpu(b) - before, each: each})
+		e.rounds = append(e.rounds, turn{cpu: e.server.cpu(b) - before, each: each})
 	}
 	c.seen++
 }
