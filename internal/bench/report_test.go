@@ -8,11 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // reportVariable names the file that reports are written into. Each has a section
@@ -169,7 +169,7 @@ func machine() string {
 	t.row("machine", fmt.Sprintf("%s, %d cores, GOMAXPROCS=%d", processor(), runtime.NumCPU(), runtime.GOMAXPROCS(0)))
 	t.row("system", "Linux "+firstLine("/proc/sys/kernel/osrelease")+", "+runtime.GOARCH)
 	t.row("Go", strings.TrimPrefix(runtime.Version(), "go"))
-	t.row("grpc-go", moduleVersion("google.golang.org/grpc"))
+	t.row("grpc-go", grpc.Version)
 	t.row("Clerkgate", commit())
 	t.row("date", time.Now().UTC().Format(time.DateOnly))
 	return t.String()
@@ -198,18 +198,6 @@ func firstLine(file string) string {
 func loadAverage() string {
 	first, _, _ := strings.Cut(firstLine("/proc/loadavg"), " ")
 	return first
-}
-
-func moduleVersion(path string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	i := slices.IndexFunc(info.Deps, func(m *debug.Module) bool { return m.Path == path })
-	if i < 0 {
-		return "unknown"
-	}
-	return strings.TrimPrefix(info.Deps[i].Version, "v")
 }
 
 // commit names what was measured, as the Makefile names a build.
