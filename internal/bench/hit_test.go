@@ -33,7 +33,7 @@ func BenchmarkTelemetry(b *testing.B) {
 	var contests []*contest
 	scenes := directScenes(b, clerk)
 	for _, scene := range scenes {
-		c := &contest{checks: 12_000, inFlight: 16}
+		c := &contest{checks: 8_000, inFlight: 16}
 		c.enter("no log", quiet, scene.ask())
 		c.enter("default", loud, scene.ask())
 		c.enter("allow-all", base, scene.ask().passing())
