@@ -40,7 +40,7 @@ bench: build
 	-@.ci/fetch-envoy $(ENVOY_VERSION) >/dev/null
 	-@.ci/fetch-sdk >/dev/null
 	@CLERKGATE_BENCH_BINARY=$(CURDIR)/bin/clerkgate CLERKGATE_BENCH_REPORT=$(CURDIR)/internal/bench/RESULTS.md \
-	go test ./internal/bench -run '^$$' -bench '$(BENCH)' -benchtime $(BENCH_TIME) -timeout 30m
+	go test -tags $(TAGS) ./internal/bench -run '^$$' -bench '$(BENCH)' -benchtime $(BENCH_TIME) -timeout 30m
 
 ## parity: PARITY_CASES new requests, decided by Clerk's official SDK and by us
 PARITY_CASES ?= 100000

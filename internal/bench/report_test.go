@@ -159,7 +159,7 @@ func line(row []string, widths []int, padding string) string {
 
 // commandOf is the command that runs a benchmark again as it was run.
 func commandOf(benchmark string) string {
-	return fmt.Sprintf("go test ./internal/bench -run '^$' -bench '^%s$' -benchtime %s", benchmark, flag.Lookup("test.benchtime").Value)
+	return fmt.Sprintf("make bench BENCH=%s BENCH_TIME=%s", strings.TrimPrefix(benchmark, "Benchmark"), flag.Lookup("test.benchtime").Value)
 }
 
 // machine says on what, and with which versions.
