@@ -134,7 +134,7 @@ func (p *proof) fits() bool {
 		return false
 	}
 	return s.Key == p.key && (s.Version == 1 || s.Version == 2) && s.Issuer == t.iss.text && slices.Equal(s.Audiences, t.aud.list) &&
-		s.ExpiresAt == t.exp.time() && s.NotBefore == t.nbf.time() && s.IssuedAt == t.iat.time() &&
+		s.ExpiresAt.Equal(t.exp.time()) && s.NotBefore.Equal(t.nbf.time()) && s.IssuedAt.Equal(t.iat.time()) &&
 		(s.FactorAges == nil || len(s.FactorAges) == len(kept{}.ages))
 }
 
