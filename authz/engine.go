@@ -154,10 +154,11 @@ type answerRoom struct {
 	metadata [maxMetadata]Header
 }
 
-// run decides, answers and reports, or returns what has to be fetched before.
+// run decides, answers and reports, or returns what has to be fetched before. The
+// verdict has to be the zero one.
 func (c *check) run() (a Answer, l *lack) {
 	defer c.recoverTo(&a)
-	c.verdict, c.now = Verdict{room: &c.room}, c.engine.now()
+	c.verdict.room, c.now = &c.room, c.engine.now()
 	if l := c.decide(); l != nil {
 		return Answer{}, l
 	}

@@ -192,6 +192,25 @@ func TestUnknownKeyThatIsDueAgain(t *testing.T) {
 	}
 }
 
+// TestNothingFromBeforeAWaitCounts: what was found without the key is not in the
+// answer that is given with it.
+func TestNothingFromBeforeAWaitCounts(t *testing.T) {
+	var s *stage
+	s = newStage(t, "", "", func(*clerk.Request) clerk.State {
+		if len(s.awaited) > 0 {
+			return signedInAs("user_1")
+		}
+		state := s.needs("ins_1")
+		state.SetCookies, state.Presented, state.Handshake = []string{"__session=other"}, true, true
+		return state
+	})
+	s.await = func(string) error { return nil }
+	a := s.get()
+	if !a.Allow || len(a.AddResponse) > 0 || len(s.observed) != 1 || len(s.observed[0].setCookies) > 0 {
+		t.Errorf("%s: %+v", brief(a), s.observed)
+	}
+}
+
 func TestRetryAfterOfTheBackend(t *testing.T) {
 	const fourSeconds = 4e9
 	s := newStage(t, "", "", saying(clerk.State{Err: clerk.ErrBackendUnavailable, RetryAfter: fourSeconds}))
