@@ -56,6 +56,7 @@ type loader struct {
 	vouched    []IdentityHeader // headers of the policy whose values are verified
 	conditions *environment     // nil until there is a condition
 	reads      Reads            // of all conditions
+	assumed    []Pos            // where choices are that are not known
 }
 
 func (l *loader) report(sev Severity, pos Pos, message, hint string) {
@@ -90,7 +91,7 @@ func (l *loader) policy(p *Policy, root *yaml.Node) {
 		l.report(Note, place(o.fields["mode"]), "mode: shadow enforces nothing: who would be denied passes", "write enforce, or drop the line, when it is to count")
 	}
 	l.routes(p, o)
-	p.reads = l.reads
+	p.reads, p.assumed = l.reads, l.assumed
 	if clerkSound {
 		l.tokenRules(p)
 	}

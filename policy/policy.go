@@ -31,6 +31,7 @@ type Policy struct {
 	index   matcher
 	methods bool
 	reads   Reads // of all conditions
+	assumed []Pos
 }
 
 // Problem describes something wrong at a place of this policy. It is meant for
@@ -46,6 +47,11 @@ func (p *Policy) Problem(sev Severity, pos Pos, message, hint string) Problem {
 // whether a request belongs to it or is a preflight, or in a condition. If so, headers that override
 // the method must not reach the service.
 func (p *Policy) DependsOnMethod() bool { return p.methods }
+
+// Assumed returns the places of choices, words such as a route's access or true and
+// false, whose variables are not set, so that something else stands in for them.
+// There are none without [Options.AllowUnset].
+func (p *Policy) Assumed() []Pos { return p.assumed }
 
 // Text is a text of the policy file. The zero Text is absent.
 type Text struct {

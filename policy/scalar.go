@@ -142,8 +142,10 @@ func (o *object) boolean(key string, otherwise bool) bool {
 	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "${") {
 		t, ok := o.text(key)
 		switch {
-		case !ok || t.Unset:
+		case !ok:
 			return otherwise
+		case t.Unset:
+			return assume(o.loader, t, otherwise)
 		case t.Value == "true" || t.Value == "false":
 			return t.Value == "true"
 		}
@@ -176,13 +178,19 @@ func pick[T any](l *loader, t scalar, choices []choice[T], otherwise T) T {
 		words = append(words, c.word)
 	}
 	if t.Unset {
-		return otherwise
+		return assume(l, t, otherwise)
 	}
 	hint := ""
 	if near := nearest(t.Value, words); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	l.fail(t.Pos, fmt.Sprintf("%s is none of %s", brief(t.raw), strings.Join(words, ", ")), hint)
+	return otherwise
+}
+
+// assume notes that a choice is not known, and takes what stands in for it.
+func assume[T any](l *loader, t scalar, otherwise T) T {
+	l.assumed = append(l.assumed, t.Pos)
 	return otherwise
 }
 
