@@ -51,6 +51,22 @@ func (s *stripper) takes(name string) bool {
 	return s.overrides && isMethodOverride(twin)
 }
 
+// names are all that takes knows, spelled with "-", except for what begins with
+// clerkInternal.
+func (s *stripper) names() []string {
+	names := slices.Clone(s.identity)
+	more := []string{"x-user-id", "x-org-id"}
+	if s.overrides {
+		more = append(more, "x-http-method-override", "x-http-method", "x-method-override")
+	}
+	for _, name := range more {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // isMethodOverride names what Rails, Express, Laravel, Symfony and others read
 // instead of the method.
 func isMethodOverride(name string) bool {
