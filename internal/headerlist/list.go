@@ -1,0 +1,157 @@
+// Package headerlist writes down which request headers Envoy has to send along
+// with a check: the field allowed_headers of its ext_authz filter.
+//
+// Call [New] with what authz.NeededHeaders says of each policy that decides, and
+// print the [List] as YAML ([List.YAML]) or JSON.
+//
+// Guaranteed is that the list matches each name that a policy reads, and each
+// spelling of the names that it takes away, whatever they are called. It matches
+// nothing else, except where a name is so long that Envoy would not take the
+// expression for it: then also names with the same beginning, which changes
+// nothing but how much is sent.
+//
+// The form is a ListStringMatcher (envoy.type.matcher.v3). Envoy compares names in
+// lower case, and every header that matches no entry is left out of the check.
+package headerlist
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/clerkgate/clerkgate/authz"
+)
+
+// Matcher is one StringMatcher. One of its fields is set.
+type Matcher struct {
+	// Exact is the whole name.
+	Exact string `json:"exact,omitempty"`
+	// Prefix is what the name begins with.
+	Prefix string `json:"prefix,omitempty"`
+	// Regex is an expression for the whole name.
+	Regex *Regex `json:"safe_regex,omitempty"`
+}
+
+// Regex is a RegexMatcher: an RE2 expression.
+type Regex struct {
+	// Text is the expression.
+	Text string `json:"regex"`
+}
+
+// List is a list of matchers, of which one has to match.
+type List struct {
+	// Read match the headers whose values matter, Strip those that must not reach
+	// the service.
+	Read, Strip []Matcher
+}
+
+// New returns the list that serves all these needs, of which none may be for any
+// header.
+func New(needs ...authz.HeaderNeeds) List {
+	var l List
+	for _, n := range needs {
+		for _, name := range n.Read {
+			if receivable(name) {
+				l.Read = add(l.Read, Matcher{Exact: name})
+			}
+		}
+	}
+	for _, n := range needs {
+		for _, name := range n.Strip {
+			l.strip(spellings(name, func(s string) Matcher { return Matcher{Exact: s} }, "")...)
+		}
+		for _, prefix := range n.StripPrefixes {
+			l.strip(spellings(prefix, func(s string) Matcher { return Matcher{Prefix: s} }, anything)...)
+		}
+	}
+	return l
+}
+
+func (l *List) strip(matchers ...Matcher) {
+	for _, m := range matchers {
+		if !slices.Contains(l.Read, m) {
+			l.Strip = add(l.Strip, m)
+		}
+	}
+}
+
+func add(list []Matcher, m Matcher) []Matcher {
+	same := func(have Matcher) bool {
+		return have.Exact == m.Exact && have.Prefix == m.Prefix && have.regex() == m.regex()
+	}
+	if slices.ContainsFunc(list, same) {
+		return list
+	}
+	return append(list, m)
+}
+
+// receivable reports whether a header can have this name when Envoy compares it: a
+// token (RFC 9110 section 5.6.2) in lower case. A condition may name others, in
+// vain.
+func receivable(name string) bool {
+	return name != "" && strings.Trim(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// Matches reports whether Envoy sends a header of this name.
+func (l List) Matches(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(l.patterns(), func(m Matcher) bool { return m.matches(name) })
+}
+
+func (m Matcher) matches(name string) bool {
+	switch {
+	case m.Exact != "":
+		return name == m.Exact
+	case m.Prefix != "":
+		return strings.HasPrefix(name, m.Prefix)
+	}
+	matched, err := regexp.MatchString("^(?:"+m.regex()+")$", name)
+	return err == nil && matched
+}
+
+func (m Matcher) regex() string {
+	if m.Regex == nil {
+		return ""
+	}
+	return m.Regex.Text
+}
+
+func (l List) patterns() []Matcher { return slices.Concat(l.Read, l.Strip) }
+
+// MarshalJSON implements json.Marshaler: it writes a ListStringMatcher.
+func (l List) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Patterns []Matcher `json:"patterns"`
+	}{l.patterns()})
+}
+
+// YAML returns the list as an entry of the filter's configuration, with comments
+// that say what is there for what.
+func (l List) YAML() string {
+	var b strings.Builder
+	b.WriteString("allowed_headers:\n  patterns:\n")
+	for _, part := range []struct {
+		title    string
+		matchers []Matcher
+	}{
+		{"read", l.Read},
+		{"kept from the service, in every spelling", l.Strip},
+	} {
+		b.WriteString("  # " + part.title + "\n")
+		for _, m := range part.matchers {
+			b.WriteString("  - " + m.yaml() + "\n")
+		}
+	}
+	return b.String()
+}
+
+func (m Matcher) yaml() string {
+	switch {
+	case m.Exact != "":
+		return "exact: " + scalar(m.Exact)
+	case m.Prefix != "":
+		return "prefix: " + scalar(m.Prefix)
+	}
+	return "safe_regex: {regex: '" + m.regex() + "'}" // which holds no quote
+}
