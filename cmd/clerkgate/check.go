@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,15 +42,27 @@ With --openapi it compares the policies with OpenAPI 3.0 to 3.2 or Swagger 2.0
 descriptions (YAML or JSON) and warns of every operation that no route but a
 catch-all covers, and of every route that no operation has.
 
+With --needed-headers it prints, if nothing is wrong, the list for allowed_headers of
+Envoy's ext_authz filter with which every decision stays as it is: what the policies
+read, and each spelling of the headers that must not reach the service. Findings go to
+stderr then. A header that Envoy does not send cannot be taken away: put a list into
+force before the policy that needs it, never after. Of several policies, such as the
+one in force and the next, it prints what serves them all.
+
 The language of policies: https://github.com/clerkgate/clerkgate/tree/main/policy`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := c.validate(cmd.Flags().Changed("output")); err != nil {
+				return usageError{err, cmd.CommandPath()}
+			}
 			return c.run(cmd.OutOrStdout(), cmd.ErrOrStderr(), files)
 		},
 	}
 	cmd.Flags().BoolVar(&c.strict, "strict", false, "let warnings fail, too")
 	cmd.Flags().BoolVar(&c.allowUnset, "allow-unset", false, "take unset variables as placeholders")
 	cmd.Flags().StringArrayVar(&c.openapi, "openapi", nil, "compare with the API that this `file` describes (repeatable)")
+	cmd.Flags().BoolVar(&c.neededHeaders, "needed-headers", false, "print the headers that Envoy has to send (allowed_headers)")
+	cmd.Flags().StringVarP(&c.output, "output", "o", "text", "with --needed-headers: text (YAML) or json")
 	return cmd
 }
 
@@ -56,9 +70,42 @@ type checkCommand struct {
 	strict, allowUnset bool
 	openapi            []string
 	described          []*openapi.Description // what openapi names
+
+	neededHeaders bool
+	output        string
+	needs         []authz.HeaderNeeds // of each policy
 }
 
+// validate checks what flags can say wrongly. The variable of -o may be meant for
+// other commands.
+func (c *checkCommand) validate(chosen bool) error {
+	_, everywhere := os.LookupEnv(envPrefix + "OUTPUT")
+	switch {
+	case c.neededHeaders && c.output != "text" && c.output != "json":
+		return fmt.Errorf("-o is %q; use text or json", c.output)
+	case !c.neededHeaders && chosen && !everywhere:
+		return errors.New("-o is for --needed-headers")
+	}
+	return nil
+}
+
+// run prints findings as results, unless what was asked for is the list of needed
+// headers: then they are beside it, and in its place if there is none.
 func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
+	if !c.neededHeaders {
+		return c.judge(w, stderr, files)
+	}
+	var findings bytes.Buffer
+	if err := c.judge(&findings, stderr, files); err != nil {
+		_, _ = findings.WriteTo(w)
+		return err
+	}
+	_, _ = findings.WriteTo(stderr)
+	return c.printNeeded(w)
+}
+
+// judge checks the files and prints what it finds.
+func (c *checkCommand) judge(w, stderr io.Writer, files []string) error {
 	described, err := c.describe(w)
 	if err != nil {
 		return err
@@ -78,6 +125,9 @@ func (c *checkCommand) run(w, stderr io.Writer, files []string) error {
 		unset = unset || lacksVariables(problems)
 		if !described || problems.Err() != nil || c.strict && problems.Count(policy.Warning) > 0 {
 			failed = true
+			continue
+		}
+		if c.neededHeaders {
 			continue
 		}
 		if _, err := fmt.Fprintf(w, "%s: ok\n", file); err != nil {
@@ -104,6 +154,9 @@ func (c *checkCommand) check(file string) (policy.Problems, error) {
 		return problems, err
 	}
 	problems = policy.Merge(problems, browserNotes(snapshot.Policy()))
+	if c.neededHeaders {
+		problems = policy.Merge(problems, c.need(snapshot.Policy()))
+	}
 	if len(c.described) == 0 {
 		return problems, err
 	}
