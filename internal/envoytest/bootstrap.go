@@ -41,6 +41,9 @@ func vary(document *envoyconfig.Document, c Config) error {
 	if c.Unsafe {
 		err = errors.Join(err, unprotect(document))
 	}
+	if c.AllowedHeaders != nil {
+		err = errors.Join(err, document.Add(envoyconfig.Filter("allowed_headers"), c.AllowedHeaders))
+	}
 	if c.Patch != nil {
 		err = errors.Join(err, c.Patch(document))
 	}

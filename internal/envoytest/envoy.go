@@ -36,6 +36,8 @@ type Config struct {
 	// Unsafe is Envoy as it is without advice: no early strip, no path clean-up, underscores and escaped slashes
 	// allowed, no check of mutations. What is safe behind it is safe by the ext_authz server alone.
 	Unsafe bool
+	// AllowedHeaders is the filter's field of that name, which leaves all other headers out of the check. Nil: all are sent.
+	AllowedHeaders any
 	// Timeout is the time for a check; zero means five seconds.
 	Timeout time.Duration
 	// Patch makes any further change. An error fails the test.
