@@ -118,7 +118,7 @@ func (r *renewal) expired() string {
 // identity. A denial brings them as well.
 func TestRenewedCookies(t *testing.T) {
 	t.Parallel()
-	for _, v := range []variant{variants[0], variants[3]} {
+	for _, v := range []variant{variants[0], variants[3], lean} {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRenewal(t, v)

@@ -251,14 +251,18 @@ type variant struct {
 	name string
 	raw  bool // encode_raw_headers
 	uds  bool // over a unix socket, else TCP
+	lean bool // with the headers that the policy needs, and no others
 }
 
 var variants = []variant{
-	{"raw headers over a unix socket", true, true},
-	{"raw headers over TCP", true, false},
-	{"joined headers over a unix socket", false, true},
-	{"joined headers over TCP", false, false},
+	{"raw headers over a unix socket", true, true, false},
+	{"raw headers over TCP", true, false, false},
+	{"joined headers over a unix socket", false, true, false},
+	{"joined headers over TCP", false, false, false},
 }
+
+// lean is a variant that cannot be had for every policy.
+var lean = variant{"needed headers over a unix socket", true, true, true}
 
 // envoy starts an Envoy of this variant between the sidecar and an upstream.
 func (v variant) envoy(t testing.TB, s *sidecar, upstream string, change ...func(*envoytest.Config)) *envoytest.Envoy {
@@ -266,6 +270,9 @@ func (v variant) envoy(t testing.TB, s *sidecar, upstream string, change ...func
 	c := envoytest.Config{AuthzAddress: s.TCP, UpstreamAddress: upstream, RawHeaders: v.raw}
 	if v.uds {
 		c.AuthzAddress = s.UDS
+	}
+	if v.lean {
+		c.AllowedHeaders = s.neededHeaders(t)
 	}
 	for _, f := range change {
 		f(&c)

@@ -183,27 +183,35 @@ func TestWSGISeesTheVerifiedIdentityOnly(t *testing.T) {
 	s := startSidecar(t, c.section("")+spoofPolicy).ready()
 	wsgi := envoytest.NewWSGI(t)
 	for _, v := range []variant{variants[0], variants[3]} {
-		t.Run(v.name, func(t *testing.T) {
-			e := v.envoy(t, s, wsgi.Addr, func(c *envoytest.Config) { c.Unsafe = true })
-			for _, f := range forgeries() {
-				for _, area := range []string{"public", "optional", "members"} {
+		for _, l := range listeners(s.neededHeaders(t))[2:] {
+			t.Run(v.name+", "+l.name, func(t *testing.T) {
+				e := v.envoy(t, s, wsgi.Addr, l.change)
+				for _, f := range forgeries() {
 					for _, who := range spoofCallers(c) {
-						if area == "members" && who.token == "" {
-							continue
-						}
-						a := attack{area: area, who: who, protocol: "HTTP/1.1", fields: f.fields}
-						var got envoytest.Routed
-						a.send(t, e.Addr).Decode(t, http.StatusOK, &got)
-						if area == "public" {
-							who = caller{}
-						}
-						if got.Server != "wsgi" || got.UserID != who.user || got.OrgID != who.org {
-							t.Errorf("%s on the %s route: the program sees %+v, want %q and %q", f.name, area, got, who.user, who.org)
-						}
+						wantWSGI(t, e, f, who)
 					}
 				}
-			}
-		})
+			})
+		}
+	}
+}
+
+// wantWSGI sends a forgery to the program, and checks whom that sees.
+func wantWSGI(t *testing.T, e *envoytest.Envoy, f forgery, who caller) {
+	t.Helper()
+	for _, area := range []string{"public", "optional", "members"} {
+		if area == "members" && who.token == "" {
+			continue
+		}
+		var got envoytest.Routed
+		attack{area: area, who: who, protocol: "HTTP/1.1", fields: f.fields}.send(t, e.Addr).Decode(t, http.StatusOK, &got)
+		user, org := who.user, who.org
+		if area == "public" {
+			user, org = "", ""
+		}
+		if got.Server != "wsgi" || got.UserID != user || got.OrgID != org {
+			t.Errorf("%s on the %s route: the program sees %+v, want %q and %q", f.name, area, got, user, org)
+		}
 	}
 }
 
@@ -230,19 +238,21 @@ func TestTheServicesAnswerIsLeftAlone(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, "the service's own")
 	})
-	e := variants[0].envoy(t, s, backend)
 	token := c.Token(clerktest.Claims{User: "user_bob", ExpiresIn: time.Hour})
-	for _, target := range []string{"/public/a", "/members/a"} {
-		answer := envoytest.Get(t, e.Addr, target, bearer(token), "X-User-Id: user_root")
-		if answer.Status != http.StatusUnauthorized || string(answer.Body) != "the service's own" {
-			t.Errorf("%s: status %d: %s", target, answer.Status, answer.Body)
-		}
-		got := http.Header{}
-		for name := range said {
-			got[http.CanonicalHeaderKey(name)] = answer.Header.Values(name)
-		}
-		if diff := cmp.Diff(said, got); diff != "" {
-			t.Errorf("%s: headers (-said +arrived):\n%s", target, diff)
+	for _, v := range []variant{variants[0], lean} {
+		e := v.envoy(t, s, backend)
+		for _, target := range []string{"/public/a", "/members/a"} {
+			answer := envoytest.Get(t, e.Addr, target, bearer(token), "X-User-Id: user_root")
+			if answer.Status != http.StatusUnauthorized || string(answer.Body) != "the service's own" {
+				t.Errorf("%s: status %d: %s", target, answer.Status, answer.Body)
+			}
+			got := http.Header{}
+			for name := range said {
+				got[http.CanonicalHeaderKey(name)] = answer.Header.Values(name)
+			}
+			if diff := cmp.Diff(said, got); diff != "" {
+				t.Errorf("%s: headers (-said +arrived):\n%s", target, diff)
+			}
 		}
 	}
 }

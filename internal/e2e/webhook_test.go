@@ -167,7 +167,7 @@ func TestTheVectorIsSigned(t *testing.T) {
 // TestWebhooks sends webhooks, good and bad, in each way in which Envoy may ask.
 func TestWebhooks(t *testing.T) {
 	t.Parallel()
-	for _, v := range []variant{variants[0], variants[3]} {
+	for _, v := range []variant{variants[0], variants[3], lean} {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			s := newHooked(t, v, limitBodies)
