@@ -14,8 +14,9 @@
 //
 // Compared are status, reason, Location, Set-Cookie, the type of the token, the
 // identity, the answers of has(), and what the Backend API is asked. Every case is
-// put to Clerkgate without a cache, twice with one, and once more after the keys
-// were loaded anew; the answers must be the same.
+// put to Clerkgate without a cache, twice with one, once more after the keys
+// were loaded anew, and with those headers alone that a policy needs (see
+// authz.NeededHeaders); the answers must be the same.
 //
 // # Running it
 //
