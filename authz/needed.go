@@ -9,13 +9,11 @@ import (
 // HeaderNeeds are the request headers that a policy makes a difference of. To a
 // request without all others the [Engine] has the same answer: the same decision,
 // the same headers set and taken away, the same facts for the log.
-//
-// Pseudo-headers are not among them. They repeat what a [Request] has in fields of
-// its own, and are compared with those if they are there. A proxy that leaves them
-// out, as Envoy does if it is told which headers to send, fills those fields from
-// the same place and takes nothing away.
 type HeaderNeeds struct {
-	// Read are the names, in lower case, of headers whose values are read.
+	// Read are the names, in lower case, of headers whose values are read. The
+	// pseudo-headers that repeat fields of the [Request] are among them, because the
+	// two need not agree: Envoy writes the fields as text, with a "!" for each byte
+	// that is none, and raw headers as they came.
 	Read []string
 	// Any says that conditions of the policy may look at any header, so that Read
 	// is not all of them.
@@ -54,6 +52,7 @@ type headerGroup struct {
 
 func neededGroups(p *policy.Policy) []headerGroup {
 	return []headerGroup{
+		{true, []string{":authority", ":method", ":path"}},
 		// What answers and the log say of every request.
 		{true, []string{"x-request-id", "accept", "sec-fetch-dest", "origin", "access-control-request-method"}},
 		// Who calls, and where a browser can be sent instead.

@@ -64,9 +64,9 @@ func newAsker(w *world) *asker {
 		r: rand.New(rand.NewPCG(7, 7)),
 		values: map[string][]string{
 			"authorization":                 {"Bearer " + alone, "Bearer " + member, "Bearer a.b.c", "Basic abc", "ak_123", "Bearer mt_123", "Bearer oat_123", "a,b", ""},
-			"cookie":                        {cookie, cookie, cookie + "; theme=dark", "theme=dark", "__client_uat=1767225600", "__session=a.bnVsbA.c", "__session=" + alone},
+			"cookie":                        {cookie, cookie, cookie, cookie + "; theme=dark", "theme=dark", "__client_uat=1767225600", "__session=a.bnVsbA.c", "__session=" + alone},
 			"accept":                        {"text/html", "text/html,*/*", "*/*", "application/json"},
-			"sec-fetch-dest":                {"document", "document", "iframe", "empty"},
+			"sec-fetch-dest":                {"document", "document", "document", "iframe", "empty"},
 			"origin":                        {"https://app.example.com", "null"},
 			"access-control-request-method": {"POST", "GET", "PUT"},
 			"referer":                       {"https://other.example.org/", "https://api.example.com/a"},
@@ -106,8 +106,12 @@ func (q *asker) request() *authz.Request {
 	for range q.r.IntN(6) {
 		r.Headers = append(r.Headers, authz.Header{Name: q.one(q.junk), Value: "v"})
 	}
-	r.Headers = append(r.Headers, authz.Header{Name: ":authority", Value: r.Host}, authz.Header{Name: ":path", Value: r.Path},
-		authz.Header{Name: ":method", Value: r.Method}, authz.Header{Name: ":scheme", Value: r.Scheme})
+	for _, h := range []authz.Header{{Name: ":authority", Value: r.Host}, {Name: ":path", Value: r.Path}, {Name: ":method", Value: r.Method}, {Name: ":scheme", Value: r.Scheme}} {
+		if q.r.IntN(50) == 0 {
+			h.Value += "\xff"
+		}
+		r.Headers = append(r.Headers, h)
+	}
 	if q.r.IntN(2) == 0 {
 		r.Headers = joined(r.Headers)
 	}
@@ -179,7 +183,7 @@ func TestWithTheNeededHeadersAloneNothingChanges(t *testing.T) {
 		}
 		w.engine.Use(snapshot)
 		list, q := headerlist.New(authz.NeededHeaders(snapshot.Policy())), newAsker(w)
-		for range 400 {
+		for range 600 {
 			w.compare(q.request(), list, matters)
 		}
 	}

@@ -46,13 +46,14 @@ func TestNoSpellingReachesTheAdminArea(t *testing.T) {
 				w.run(t, c)
 			})
 		}
-		t.Run(l.name+", no catch-all", func(t *testing.T) {
-			t.Parallel()
-			last := len(services)
-			w := &walk{sidecar: closed, bare: l.bare, service: services[last-1]}
-			w.envoy = variants[last].envoy(t, closed, w.service.Addr, change)
-			w.run(t, c)
-		})
+		for _, v := range []variant{variants[len(services)], lean} {
+			t.Run(l.name+", no catch-all, "+v.name, func(t *testing.T) {
+				t.Parallel()
+				w := &walk{sidecar: closed, bare: l.bare, service: services[len(services)-1]}
+				w.envoy = v.envoy(t, closed, w.service.Addr, change)
+				w.run(t, c)
+			})
+		}
 	}
 }
 

@@ -87,9 +87,10 @@ func add(list []Matcher, m Matcher) []Matcher {
 }
 
 // receivable reports whether a header can have this name when Envoy compares it: a
-// token (RFC 9110 section 5.6.2) in lower case. A condition may name others, in
-// vain.
+// token (RFC 9110 section 5.6.2) in lower case, after ":" that of a pseudo-header. A
+// condition may name others, in vain.
 func receivable(name string) bool {
+	name = strings.TrimPrefix(name, ":")
 	return name != "" && strings.Trim(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") == ""
 }
 

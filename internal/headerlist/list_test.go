@@ -60,11 +60,11 @@ func TestLongNamesMatch(t *testing.T) {
 
 func TestTheFormsAgree(t *testing.T) {
 	list := headerlist.New(
-		authz.HeaderNeeds{Read: []string{"cookie", "true", "null", "y", "0x1", "it's", "-", "~", "x-user-id", "not a name", "", "Upper", ":path", "é"}, Strip: []string{"x-user-id", "x-a-b-c-d"}},
+		authz.HeaderNeeds{Read: []string{"cookie", "true", "null", "y", "0x1", "it's", "-", "~", "x-user-id", "not a name", "", "Upper", ":path", ":", "a:b", "é"}, Strip: []string{"x-user-id", "x-a-b-c-d"}},
 		authz.HeaderNeeds{Read: []string{"cookie", "accept"}, Strip: []string{"x-user-id", "x-a-b-c-d"}, StripPrefixes: []string{"x-c-"}},
 	)
 	const want = `{"patterns":[{"exact":"cookie"},{"exact":"true"},{"exact":"null"},{"exact":"y"},{"exact":"0x1"},{"exact":"it's"},{"exact":"-"},{"exact":"~"},` +
-		`{"exact":"x-user-id"},{"exact":"accept"},{"exact":"x-user_id"},{"exact":"x_user-id"},{"exact":"x_user_id"},{"safe_regex":{"regex":"x[-_]a[-_]b[-_]c[-_]d"}},` +
+		`{"exact":"x-user-id"},{"exact":":path"},{"exact":"accept"},{"exact":"x-user_id"},{"exact":"x_user-id"},{"exact":"x_user_id"},{"safe_regex":{"regex":"x[-_]a[-_]b[-_]c[-_]d"}},` +
 		`{"prefix":"x-c-"},{"prefix":"x-c_"},{"prefix":"x_c-"},{"prefix":"x_c_"}]}`
 	text, err := json.Marshal(list)
 	if err != nil || string(text) != want {
