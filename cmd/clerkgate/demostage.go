@@ -90,7 +90,7 @@ func (s *demoStage) startSidecar(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	k := newKeeper(newEngine(metrics, logger, authz.DefaultTokenCache), metrics, from, r)
+	k := newKeeper(newEngine(metrics, authz.DefaultTokenCache, telemetry.NewDecisionLog(logger, telemetry.Sampling{})), metrics, from, r)
 	side, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: []string{"unix://" + socket}, logger: logger})
 	if err != nil {
 		return "", err

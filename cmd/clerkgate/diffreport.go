@@ -139,6 +139,9 @@ func (d *diffText) totals() {
 	if r.Skipped > 0 {
 		d.line("%d lines skipped: they are no records of decisions", r.Skipped)
 	}
+	if r.Unlogged > 0 {
+		d.line("note: the log is a sample: %s more passed and are not in it (serve --log-passes-one-in 1 logs all)", requests(r.Unlogged))
+	}
 }
 
 // mostRoutes is how many routes are named on a line.

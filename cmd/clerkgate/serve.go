@@ -33,6 +33,7 @@ type serveCommand struct {
 	admin      string
 	logLevel   string
 	logFormat  string
+	logPasses  telemetry.Sampling
 	tokenCache int
 	fastPath   bool
 	drain      time.Duration
@@ -53,6 +54,10 @@ The policy is loaded anew when its file or a file of a secret that it names has
 changed, and on SIGHUP. What is wrong with it is logged, and the policy before it
 stays in force; so it does until each Clerk instance that is new has keys.
 
+The log has a record of each denial. Of passes it has a sample when there are many:
+the first of each second and, of the rest, one in --log-passes-one-in. A record says
+how many passes were left out before it.
+
 With --candidate another policy is asked about each request, too, after it was
 decided. Where it would decide otherwise the log has a record "candidate disagrees",
 and clerkgate_shadow_disagreements_total counts. It is reloaded in the same way.
@@ -66,6 +71,9 @@ answered for --drain, then the server stops. A second signal stops at once.`,
 			}
 			if c.policy == "" {
 				return usageError{fmt.Errorf("--policy is required"), cmd.CommandPath()}
+			}
+			if err := checkSampling(c.logPasses); err != nil {
+				return usageError{err, cmd.CommandPath()}
 			}
 			logger, err := newLogger(cmd.ErrOrStderr(), c.logLevel, c.logFormat)
 			if err != nil {
@@ -81,6 +89,9 @@ answered for --drain, then the server stops. A second signal stops at once.`,
 	f.StringVar(&c.admin, "admin", defaultAdmin, "HTTP `address` for health endpoints and metrics; empty turns it off")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "json", "json or text")
+	passes := telemetry.DefaultSampling()
+	f.IntVar(&c.logPasses.PerSecond, "log-passes-per-second", passes.PerSecond, "log the first passes of each second, up to this `number`")
+	f.IntVar(&c.logPasses.OneIn, "log-passes-one-in", passes.OneIn, "of the passes beyond those, log one in this `number`; 1 logs all")
 	f.IntVar(&c.tokenCache, "token-cache", authz.DefaultTokenCache, "how many verified tokens to remember; 0 turns it off")
 	f.BoolVar(&c.fastPath, "fast-path", true, "read checks and write answers without decoding them; false decides the same at more cost")
 	f.DurationVar(&c.drain, "drain", defaultDrain, "how long to go on answering after SIGTERM")
@@ -98,7 +109,9 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	defer signal.Stop(hangups)
 
 	keepHeapFloor()
-	k, err := c.keeper(stderr, logger)
+	decisions := telemetry.NewDecisionLog(logger, c.logPasses)
+	defer decisions.Close()
+	k, err := c.keeper(stderr, logger, decisions)
 	if err != nil {
 		return err
 	}
@@ -111,9 +124,9 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	return s.run(ctx, first)
 }
 
-// keeper loads the policies. Its engine's decisions are counted, logged and, if
-// there is a candidate, compared with what that would decide.
-func (c *serveCommand) keeper(stderr io.Writer, logger *slog.Logger) (*keeper, error) {
+// keeper loads the policies. Its engine's decisions are counted, told and, if there
+// is a candidate, compared with what that would decide.
+func (c *serveCommand) keeper(stderr io.Writer, logger *slog.Logger, told ...authz.Observer) (*keeper, error) {
 	metrics, err := telemetry.NewMetrics(logger)
 	if err != nil {
 		return nil, err
@@ -124,7 +137,7 @@ func (c *serveCommand) keeper(stderr io.Writer, logger *slog.Logger) (*keeper, e
 		return nil, err
 	}
 	if c.candidate == "" {
-		return newKeeper(newEngine(metrics, logger, cacheSize(c.tokenCache)), metrics, from, r), nil
+		return newKeeper(newEngine(metrics, cacheSize(c.tokenCache), told...), metrics, from, r), nil
 	}
 	rivalFrom := policySource{file: c.candidate, env: os.LookupEnv, logger: logger}
 	rival, err := rivalFrom.loadFirst(stderr, r)
@@ -135,17 +148,27 @@ func (c *serveCommand) keeper(stderr io.Writer, logger *slog.Logger) (*keeper, e
 		logger.Warn("the candidate is the policy itself, so that they always agree", "file", c.candidate)
 	}
 	comparison := candidate.New(logger, metrics)
-	engine := newEngine(metrics, logger, cacheSize(c.tokenCache), comparison)
+	engine := newEngine(metrics, cacheSize(c.tokenCache), append(told, comparison)...)
 	k := newKeeper(engine, metrics, from, r)
 	k.rehearse(comparison, comparison.Beside(engine), rivalFrom, rival)
 	return k, nil
 }
 
-// newEngine makes an engine whose decisions are counted and logged, and told to
-// others.
-func newEngine(metrics *telemetry.Metrics, logger *slog.Logger, tokenCache int, others ...authz.Observer) *authz.Engine {
-	observers := append(telemetry.Observers{metrics, telemetry.NewDecisionLog(logger)}, others...)
+// newEngine makes an engine whose decisions are counted, and told to others.
+func newEngine(metrics *telemetry.Metrics, tokenCache int, others ...authz.Observer) *authz.Engine {
+	observers := append(telemetry.Observers{metrics}, others...)
 	return authz.New(authz.Options{TokenCache: tokenCache, Observer: observers})
+}
+
+// checkSampling checks what flags can say wrongly.
+func checkSampling(s telemetry.Sampling) error {
+	switch {
+	case s.PerSecond < 0:
+		return fmt.Errorf("--log-passes-per-second is %d; use 0 or more", s.PerSecond)
+	case s.OneIn < 1:
+		return fmt.Errorf("--log-passes-one-in is %d; use 1 or more", s.OneIn)
+	}
+	return nil
 }
 
 // loadFirst loads a policy that has to be there for the sidecar to start.

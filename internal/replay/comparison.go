@@ -51,6 +51,7 @@ func (c *Comparison) side(s *authz.Snapshot) side {
 // Record compares what the policies make of a recorded request.
 func (c *Comparison) Record(r *telemetry.Record) {
 	t := &c.tally
+	t.unlogged += max(r.Unlogged, 0)
 	in, reason := read(r)
 	if reason == "" && !c.admit(in.caller.Code) {
 		reason = Incomplete

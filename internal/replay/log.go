@@ -21,11 +21,10 @@ func (c *Comparison) Log(r io.Reader) error {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	for number := 1; ; number++ {
 		line, long, err := readLine(lines)
-		switch record, wrong := telemetry.ReadRecord(line); {
-		case long || wrong != nil && len(bytes.TrimSpace(line)) > 0:
+		if long {
 			c.tally.skipped++
-		case wrong == nil:
-			c.Record(record)
+		} else {
+			c.line(line)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -33,6 +32,19 @@ func (c *Comparison) Log(r io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("line %d: %w", number, err)
 		}
+	}
+}
+
+// line compares what the policies make of a line, if it is a record of a decision.
+func (c *Comparison) line(line []byte) {
+	if record, err := telemetry.ReadRecord(line); err == nil {
+		c.Record(record)
+		return
+	}
+	if passes, ok := telemetry.ReadUnlogged(line); ok {
+		c.tally.unlogged += passes
+	} else if len(bytes.TrimSpace(line)) > 0 {
+		c.tally.skipped++
 	}
 }
 

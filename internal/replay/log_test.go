@@ -64,6 +64,25 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// TestSampledLog: what a log lacks is counted wherever it says so, once.
+func TestSampledLog(t *testing.T) {
+	compare := opened(t)
+	for log, want := range map[string]int{
+		record("/x", ""): 0,
+		record("/x", `,"unlogged":3`) + "\n" + record("", `,"unlogged":4`) + "\n" + `{"msg":"decisions not logged","unlogged":5}`: 12,
+		record("/x", `,"unlogged":-3`):                0,
+		`{"msg":"decisions not logged","unlogged":5}`: 5,
+	} {
+		c := compare(10)
+		if err := c.Log(strings.NewReader(log)); err != nil {
+			t.Fatal(err)
+		}
+		if r := c.Report(); r.Unlogged != want || r.Skipped != 0 {
+			t.Errorf("%s: %d not logged, %d lines skipped", log, r.Unlogged, r.Skipped)
+		}
+	}
+}
+
 // TestReasons: why a record is not replayed.
 func TestReasons(t *testing.T) {
 	compare := opened(t)

@@ -38,6 +38,9 @@ type Report struct {
 	NotReplayedByRoute []LeftOut      `json:"notReplayedByRoute"`
 	// Skipped counts the lines of a log that are no records of decisions.
 	Skipped int `json:"skipped"`
+	// Unlogged are the passes that a log was kept small by leaving out: it is a
+	// sample, and what is rare may not be in it.
+	Unlogged int `json:"unlogged"`
 }
 
 // Differs reports whether there is a change, or may be one.
@@ -118,7 +121,7 @@ type LeftOut struct {
 func (c *Comparison) Report() *Report {
 	t := &c.tally
 	r := &Report{
-		Replayed: t.replayed, Changed: t.changed, Unchanged: t.replayed - t.changed, RecordedOtherwise: t.otherwise, Skipped: t.skipped,
+		Replayed: t.replayed, Changed: t.changed, Unchanged: t.replayed - t.changed, RecordedOtherwise: t.otherwise, Skipped: t.skipped, Unlogged: t.unlogged,
 		Summary: t.summary(), Changes: t.changes(), Undecided: []Undecided{}, Moved: []Moved{}, Shadowed: []ShadowingCount{},
 		NotReplayed: map[Reason]int{}, NotReplayedByRoute: []LeftOut{}, More: t.changed,
 	}

@@ -10,6 +10,7 @@ type tally struct {
 	replayed  int
 	changed   int
 	skipped   int // lines of the log
+	unlogged  int // passes of which the log says that it lacks them
 	otherwise int // replayed, and recorded with another outcome than the old policy gives
 
 	requests map[string]int // replayed, by the old policy's route

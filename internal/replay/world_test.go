@@ -32,7 +32,7 @@ func newWorld(t testing.TB, policyText string) *world {
 	t.Helper()
 	clock := func() time.Time { return noon }
 	w := &world{t: t, clerk: clerktest.New(clerktest.Options{FrontendAPI: "clerk.example.com", Live: true, Now: clock})}
-	w.engine = authz.New(authz.Options{Now: clock, Observer: telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: atNoon})))})
+	w.engine = authz.New(authz.Options{Now: clock, Observer: telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: atNoon})), telemetry.Sampling{})})
 	w.engine.Use(w.compile(policyText))
 	return w
 }

@@ -38,6 +38,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/clerkgate/clerkgate/authz"
 	"github.com/clerkgate/clerkgate/policy"
@@ -47,30 +48,75 @@ import (
 // cut: a client must not choose how much is logged about it.
 const MaxPath = 2048
 
-// DecisionLog writes one record for each decision. Create it with
-// [NewDecisionLog].
+// DecisionLog writes records of decisions. Create it with [NewDecisionLog]; it is
+// safe for concurrent use.
 type DecisionLog struct {
-	logger *slog.Logger
+	handler slog.Handler
+	passes  sampler
 }
 
-// NewDecisionLog returns a log that writes to logger at level Info.
-func NewDecisionLog(logger *slog.Logger) *DecisionLog {
-	return &DecisionLog{logger: logger}
+// NewDecisionLog returns a log that writes to logger: faults at level Error,
+// everything else at Info. The sampling chooses among passes.
+func NewDecisionLog(logger *slog.Logger, sampling Sampling) *DecisionLog {
+	return &DecisionLog{handler: logger.Handler(), passes: sampler{Sampling: sampling}}
 }
 
-// Observe writes the record of one decision.
+// Observe writes the record of one decision, unless it is one of the passes that
+// are left out.
 func (l *DecisionLog) Observe(d *authz.Decided) {
-	ctx := context.Background()
-	level := slog.LevelInfo
+	ctx, level := context.Background(), slog.LevelInfo
 	if d.Verdict.Kind == authz.Fault {
 		level = slog.LevelError
 	}
-	if !l.logger.Enabled(ctx, level) {
+	if !l.handler.Enabled(ctx, level) {
 		return
 	}
+	var unlogged int64
+	if unremarkable(d.Verdict) {
+		var chosen bool
+		if unlogged, chosen = l.passes.choose(d.At); !chosen {
+			return
+		}
+	}
+	r := slog.NewRecord(time.Now(), level, decisionMessage, 0)
+	addDecision(&r, d)
+	if unlogged > 0 {
+		r.AddAttrs(slog.Int64("unlogged", unlogged))
+	}
+	_ = l.handler.Handle(ctx, r) // who reads the log will miss it
+}
+
+// Close writes how many passes have been left out since the last record that says
+// so. Call it once nothing is decided any more.
+func (l *DecisionLog) Close() {
+	ctx := context.Background()
+	if n := l.passes.unlogged.Swap(0); n > 0 && l.handler.Enabled(ctx, slog.LevelInfo) {
+		r := slog.NewRecord(time.Now(), slog.LevelInfo, unloggedMessage, 0)
+		r.AddAttrs(slog.Int64("unlogged", n))
+		_ = l.handler.Handle(ctx, r)
+	}
+}
+
+// unremarkable reports whether a decision is one of many: a pass that has nothing
+// about it.
+func unremarkable(v *authz.Verdict) bool {
+	return v.Kind == authz.Passed && v.Shadow == "" && len(v.Dropped) == 0
+}
+
+// What the records say that they are.
+const (
+	decisionMessage = "decision"
+	unloggedMessage = "decisions not logged"
+)
+
+// mostFields is how many fields a record has at most.
+const mostFields = 26
+
+// addDecision adds the fields of a decision.
+func addDecision(record *slog.Record, d *authz.Decided) {
 	r, v := d.Request, d.Verdict
 	path, _, _ := strings.Cut(r.Path, "?")
-	attrs := make([]slog.Attr, 0, 24)
+	attrs := make([]slog.Attr, 0, mostFields)
 	add := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, value))
@@ -96,7 +142,7 @@ func (l *DecisionLog) Observe(d *authz.Decided) {
 	}
 	attrs = appendCaller(attrs, v)
 	attrs = append(attrs, slog.Float64("duration_ms", float64(d.Duration.Microseconds())/1000))
-	l.logger.LogAttrs(ctx, level, "decision", attrs...)
+	record.AddAttrs(attrs...)
 }
 
 // appendReading adds what else of the request a decision may depend on.

@@ -20,7 +20,7 @@ func observe(t *testing.T, level slog.Level, d *authz.Decided) (record map[strin
 	t.Helper()
 	var out bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level}))
-	telemetry.NewDecisionLog(logger).Observe(d)
+	telemetry.NewDecisionLog(logger, telemetry.Sampling{}).Observe(d)
 	if out.Len() == 0 {
 		return nil, ""
 	}
@@ -92,7 +92,7 @@ func TestRedirectsAreNotRecorded(t *testing.T) {
 		t.Fatal(problems)
 	}
 	var out bytes.Buffer
-	engine := authz.New(authz.Options{Observer: telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&out, nil)))})
+	engine := authz.New(authz.Options{Observer: telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&out, nil)), telemetry.Sampling{})})
 	engine.Use(snapshot)
 	a := engine.Check(t.Context(), &authz.Request{
 		Method: "GET", Scheme: "https", Host: "app.example.com", Path: "/me?__clerk_db_jwt=SECRET&q=SECRET", Body: []byte("SECRET"),

@@ -30,6 +30,8 @@ type Record struct {
 	Presented   bool              `json:"presented"`
 	Handshake   bool              `json:"handshake"`
 	Tokens      []string          `json:"tokens"`
+	// Unlogged is how many passes were left out since the last record that says so.
+	Unlogged int `json:"unlogged"`
 }
 
 // ErrNoDecision says that a line is none of the decision log's: another record of
@@ -46,13 +48,29 @@ func ReadRecord(line []byte) (*Record, error) {
 		Message string `json:"msg"`
 		Record
 	}
-	if json.Unmarshal(line, &r) != nil || r.Message != "decision" || r.Outcome != "pass" && r.Outcome != "deny" {
+	if json.Unmarshal(line, &r) != nil || r.Message != decisionMessage || r.Outcome != "pass" && r.Outcome != "deny" {
 		return nil, ErrNoDecision
 	}
 	if r.Outcome == "deny" && r.Unverified == "" && r.aboutCredentials() {
 		r.Unverified = r.Reason
 	}
 	return &r.Record, nil
+}
+
+// ReadUnlogged reads the line of the log that says at its end how many passes have
+// been left out since the last record. It reports whether a line is that.
+func ReadUnlogged(line []byte) (passes int, ok bool) {
+	if !bytes.Contains(line, []byte(`"`+unloggedMessage+`"`)) {
+		return 0, false
+	}
+	var r struct {
+		Message  string `json:"msg"`
+		Unlogged int    `json:"unlogged"`
+	}
+	if json.Unmarshal(line, &r) != nil || r.Message != unloggedMessage || r.Unlogged < 0 {
+		return 0, false
+	}
+	return r.Unlogged, true
 }
 
 // aboutCredentials reports whether the reason of a denial says why nobody was

@@ -19,7 +19,7 @@ import (
 func write(t testing.TB, v *authz.Verdict) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&out, nil))).Observe(&authz.Decided{
+	telemetry.NewDecisionLog(slog.New(slog.NewJSONHandler(&out, nil)), telemetry.Sampling{}).Observe(&authz.Decided{
 		Request: &authz.Request{Method: "GET", Host: "h", Path: "/p?q=1"}, Verdict: v,
 	})
 	return out.Bytes()
@@ -116,7 +116,7 @@ func TestOtherLinesAreNoDecisions(t *testing.T) {
 // TestTextLogsShowWhoCalls: not where in memory.
 func TestTextLogsShowWhoCalls(t *testing.T) {
 	var out bytes.Buffer
-	telemetry.NewDecisionLog(slog.New(slog.NewTextHandler(&out, nil))).Observe(&authz.Decided{
+	telemetry.NewDecisionLog(slog.New(slog.NewTextHandler(&out, nil)), telemetry.Sampling{}).Observe(&authz.Decided{
 		Request: &authz.Request{}, Verdict: &authz.Verdict{Kind: authz.Passed, Identity: &policy.Identity{UserID: "user_1", OrgID: "org_1"}},
 	})
 	if want := `identity="{\"user\":\"user_1\",\"org\":{\"id\":\"org_1\"}}"`; !strings.Contains(out.String(), want) {
