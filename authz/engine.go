@@ -28,8 +28,12 @@ type Decided struct {
 	// Answer is what the proxy is told.
 	Answer *Answer
 	// At is the moment by which the credentials were judged.
-	At       time.Time
-	Duration time.Duration
+	At time.Time
+	// Start is when the request came, and Duration how long it took from then on,
+	// with what it waited for: that many times for a key, and for the Backend API.
+	Start                  time.Time
+	Duration               time.Duration
+	KeyWaits, BackendWaits int
 }
 
 // Options configure an [Engine]. The zero value is usable.
@@ -170,7 +174,11 @@ func (c *check) run() (a Answer, l *lack) {
 // report tells the observer.
 func (c *check) report() {
 	if o := c.engine.observer; o != nil {
-		c.decided = Decided{Request: c.request, Verdict: &c.verdict, Answer: &c.answer, At: c.now, Duration: c.engine.now().Sub(c.start)}
+		c.decided = Decided{
+			Request: c.request, Verdict: &c.verdict, Answer: &c.answer,
+			At: c.now, Start: c.start, Duration: c.engine.now().Sub(c.start),
+			KeyWaits: len(c.progress.awaited), BackendWaits: c.progress.waits - len(c.progress.awaited),
+		}
 		o.Observe(&c.decided)
 	}
 }

@@ -33,6 +33,16 @@ type Request struct {
 	// Malformed says why the door could not read one request out of what it
 	// was given; it is empty if it could.
 	Malformed string
+	// Trace is where the proxy's own record of the request goes on, if it keeps one
+	// and the door was told to look. It never comes from the request's headers, which
+	// are the client's, and changes no decision.
+	Trace TraceContext
+}
+
+// TraceContext names a span that is recorded, as W3C Trace Context writes it: the
+// values of traceparent and tracestate. Both are empty if there is none.
+type TraceContext struct {
+	Parent, State string
 }
 
 // MaxRequestID bounds, in bytes, a request id that is repeated in an answer or

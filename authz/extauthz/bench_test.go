@@ -1,9 +1,11 @@
 package extauthz
 
 import (
+	"context"
 	"testing"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	grpcmetadata "google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/clerkgate/clerkgate/authz"
@@ -59,4 +61,23 @@ func BenchmarkWrite(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkTraceOf looks for the proxy's trace in metadata as Envoy sends them.
+func BenchmarkTraceOf(b *testing.B) {
+	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0"
+	for name, value := range map[string]string{"none": "", "not recorded": parent + "0", "recorded": parent + "1"} {
+		md := grpcmetadata.Pairs(":authority", "clerkgate", "content-type", "application/grpc", "user-agent", "envoy", "x-envoy-internal", "true",
+			"x-forwarded-for", "10.0.0.1", "x-request-id", "6c1ad9ff-ae2c-4f60-bb0b-e9b1f9c1a2ed")
+		if value != "" {
+			md.Set("traceparent", value)
+		}
+		b.Run(name, func(b *testing.B) {
+			ctx := grpcmetadata.NewIncomingContext(context.Background(), md)
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = traceOf(ctx)
+			}
+		})
+	}
 }

@@ -94,6 +94,7 @@ func (x *exchange) read(r *reader, text string) error {
 type wireService struct {
 	engine *authz.Engine
 	codec  *codec
+	traces bool
 }
 
 // desc describes the service to gRPC as the generated code does, except that
@@ -130,6 +131,9 @@ func (s *wireService) check(ctx context.Context, x *exchange) {
 			*x.answer = appendResponse((*x.answer)[:0], &authz.Answer{})
 		}
 	}()
+	if s.traces {
+		x.request.Trace = traceOf(ctx)
+	}
 	answer := s.engine.Check(ctx, &x.request)
 	*x.answer = appendResponse((*x.answer)[:0], &answer)
 }

@@ -62,20 +62,30 @@ type Server struct {
 // Option is a choice about a [Server].
 type Option func(*choices)
 
-type choices struct{ fullDecode bool }
+type choices struct{ fullDecode, traces bool }
 
 // FullDecode makes the server decode every check completely, and encode every
 // answer from a message. It decides the same and costs more. It is there to hold
 // the server against itself, and for the day when a check is misread without it.
 func FullDecode() Option { return func(c *choices) { c.fullDecode = true } }
 
-// NewServer returns a server that answers by the engine. Its health is
-// NOT_SERVING until [Server.SetServing].
-func NewServer(engine *authz.Engine, options ...Option) *Server {
-	var c choices
+// Traces makes the server look for the proxy's own trace: in the metadata of each
+// call, where Envoy's gRPC client puts traceparent and tracestate, and never among
+// the headers of the request that the call is about. It hands over what names a span
+// that is recorded.
+func Traces() Option { return func(c *choices) { c.traces = true } }
+
+func choose(options []Option) (c choices) {
 	for _, choose := range options {
 		choose(&c)
 	}
+	return c
+}
+
+// NewServer returns a server that answers by the engine. Its health is
+// NOT_SERVING until [Server.SetServing].
+func NewServer(engine *authz.Engine, options ...Option) *Server {
+	c := choose(options)
 	s := &Server{health: health.NewServer()}
 	settings := []grpc.ServerOption{
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
@@ -83,9 +93,9 @@ func NewServer(engine *authz.Engine, options ...Option) *Server {
 	}
 	if c.fullDecode {
 		s.Server = grpc.NewServer(settings...)
-		authv3.RegisterAuthorizationServer(s.Server, NewService(engine))
+		authv3.RegisterAuthorizationServer(s.Server, NewService(engine, options...))
 	} else {
-		fast := &wireService{engine: engine, codec: newCodec()}
+		fast := &wireService{engine: engine, codec: newCodec(), traces: c.traces}
 		s.Server = grpc.NewServer(append(settings, grpc.ForceServerCodecV2(fast.codec))...)
 		s.RegisterService(fast.desc(), fast)
 	}
@@ -110,15 +120,16 @@ func (s *Server) SetServing(serving bool) {
 func (s *Server) Drain() { s.health.Shutdown() }
 
 // NewService returns the authorization service alone, to be registered at a
-// gRPC server that has others as well.
-func NewService(engine *authz.Engine) authv3.AuthorizationServer {
-	return &service{engine: engine}
+// gRPC server that has others as well. It decodes every check completely.
+func NewService(engine *authz.Engine, options ...Option) authv3.AuthorizationServer {
+	return &service{engine: engine, traces: choose(options).traces}
 }
 
 // service implements the Check method.
 type service struct {
 	authv3.UnimplementedAuthorizationServer
 	engine *authz.Engine
+	traces bool
 }
 
 // Check answers one ext_authz call. Its error is always nil.
@@ -129,6 +140,9 @@ func (s *service) Check(ctx context.Context, check *authv3.CheckRequest) (respon
 		}
 	}()
 	request := readRequest(check)
+	if s.traces {
+		request.Trace = traceOf(ctx)
+	}
 	answer := s.engine.Check(ctx, &request)
 	return respond(&answer), nil
 }

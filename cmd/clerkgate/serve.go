@@ -58,6 +58,9 @@ The log has a record of each denial. Of passes it has a sample when there are ma
 the first of each second and, of the rest, one in --log-passes-one-in. A record says
 how many passes were left out before it.
 
+Traces are sent by OpenTelemetry's OTEL_* variables, if OTEL_EXPORTER_OTLP_ENDPOINT or
+another asks for them: a span for each check that Envoy records, in Envoy's trace.
+
 With --candidate another policy is asked about each request, too, after it was
 decided. Where it would decide otherwise the log has a record "candidate disagrees",
 and clerkgate_shadow_disagreements_total counts. It is reloaded in the same way.
@@ -111,12 +114,21 @@ func (c *serveCommand) run(ctx context.Context, stderr io.Writer, logger *slog.L
 	keepHeapFloor()
 	decisions := telemetry.NewDecisionLog(logger, c.logPasses)
 	defer decisions.Close()
-	k, err := c.keeper(stderr, logger, decisions)
+	traces, err := newTraces(ctx, logger)
+	if err != nil {
+		return err
+	}
+	told := []authz.Observer{decisions}
+	if traces != nil {
+		told = append(told, traces)
+		defer sendLast(traces, first)
+	}
+	k, err := c.keeper(stderr, logger, told...)
 	if err != nil {
 		return err
 	}
 	k.watcher, k.hangups = watch.New(logger), hangups
-	s, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: c.listen, admin: c.admin, logger: logger, drain: c.drain, fullDecode: !c.fastPath})
+	s, err := newSidecar(ctx, sidecarOptions{keeper: k, listen: c.listen, admin: c.admin, logger: logger, drain: c.drain, fullDecode: !c.fastPath, traces: traces != nil})
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ type sidecarOptions struct {
 	drain  time.Duration
 	// fullDecode is extauthz.FullDecode.
 	fullDecode bool
+	// traces is extauthz.Traces.
+	traces bool
 }
 
 // sidecar is a running instance of serve.
@@ -55,6 +57,9 @@ func newSidecar(ctx context.Context, o sidecarOptions) (*sidecar, error) {
 	if o.fullDecode {
 		choices = append(choices, extauthz.FullDecode())
 		o.logger.Info("the fast path is off", "hint", "remove --fast-path=false unless you compare")
+	}
+	if o.traces {
+		choices = append(choices, extauthz.Traces())
 	}
 	s := &sidecar{sidecarOptions: o, grpc: extauthz.NewServer(o.keeper.engine, choices...)}
 	s.http = admin.NewServer(admin.NewHandler(s.ready, o.keeper.metrics.Handler()))

@@ -110,7 +110,7 @@ const (
 )
 
 // mostFields is how many fields a record has at most.
-const mostFields = 26
+const mostFields = 28
 
 // addDecision adds the fields of a decision.
 func addDecision(record *slog.Record, d *authz.Decided) {
@@ -123,6 +123,9 @@ func addDecision(record *slog.Record, d *authz.Decided) {
 		}
 	}
 	add("request_id", v.RequestID)
+	if parent := parentOf(d); parent.IsSampled() {
+		add("trace_id", parent.TraceID().String())
+	}
 	add("method", cut(r.Method))
 	add("host", cut(r.Host))
 	add("path", cut(path))
