@@ -17,6 +17,7 @@ import (
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.yaml.in/yaml/v4"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	envoyconfig "github.com/clerkgate/clerkgate/deploy/envoy"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
@@ -107,6 +108,19 @@ func (c *collector) of(service string) (n int) {
 		}
 	}
 	return n
+}
+
+// traced is get by a proxy that records a span.
+func (a *asker) traced(t testing.TB, path string) reply {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	r, err := a.try(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // documented returns the configuration of Envoy that the documentation shows.

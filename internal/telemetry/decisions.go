@@ -1,9 +1,10 @@
-// Package telemetry records what was decided: in a log, and in numbers.
+// Package telemetry records what was decided: in a log, in numbers, and in traces.
 //
-// [NewDecisionLog] returns an observer for an authz.Engine that writes one
-// log/slog record for each decision: when, what was asked, which route, what
-// came out and why, how long it took, and the identity facts that a policy
-// reads. docs/decision-log.md has every field. [ReadRecord] reads such a line.
+// [NewDecisionLog] returns an observer for an authz.Engine that writes a log/slog
+// record of each decision: when, what was asked, which route, what came out and why,
+// how long it took, and the identity facts that a policy reads. Of passes it may
+// write a sample ([Sampling]). docs/decision-log.md has every field. [ReadRecord]
+// reads such a line.
 //
 // The log never holds a token, a cookie, a body, a query value, the target of a
 // redirect or any request header other than the request id: the path is cut at
@@ -28,6 +29,10 @@
 // there is none; nothing that a client sends becomes one. The routes of a policy
 // that was replaced keep their series until the process ends. Beyond 20,000 series
 // of a counter, decisions count under the route [OtherRoutes].
+//
+// [NewTraces] returns an observer that makes a span, by OpenTelemetry, of each check
+// whose proxy records one, and sends it to a collector (docs/telemetry.md). Nothing
+// that the collector does or omits reaches a decision.
 //
 // A reload is a success once the policy is in force. It is a failure if something
 // is wrong with the policy, and, first, if its new Clerk instances take long to get

@@ -161,7 +161,7 @@ func TestNothingSecretIsTraced(t *testing.T) {
 	v.RequestID, v.Preflight, v.Detail, v.Unverified, v.Params = "SECRET", "SECRET", "SECRET", "SECRET", map[string]string{"SECRET": "SECRET"}
 	v.Identity = &policy.Identity{UserID: "SECRET", OrgID: "SECRET", OrgSlug: "SECRET", SessionID: "SECRET", OrgRole: "SECRET", TokenType: "session_token"}
 	d.Answer = &authz.Answer{}
-	d.Request.Trace.State = "a=" + strings.Repeat("SECRET", 100) // more than is needed to join
+	d.Request.Trace.State = "a=" + strings.Repeat("SECRET", 40) + ",b=" + strings.Repeat("SECRET", 40) + ",c=" + strings.Repeat("SECRET", 40) // more than anybody needs to join
 	traces.Observe(d)
 	flush(t, traces)
 	if got := fmt.Sprint(to.batches, to.spans()); len(to.spans()) != 1 || strings.Contains(got, "SECRET") {
