@@ -42,6 +42,7 @@ var forbidden = []struct {
 	{"internal/admin", module + "/policy", "health is told by a function, so that the page cannot change a decision"},
 	{"internal/admin", "github.com/prometheus/...", "metrics are a handler that is passed in"},
 	{"authz", module + "/internal/telemetry", "what was decided is told to an observer that is passed in"},
+	{"authz", "go.opentelemetry.io/...", "a decision names the trace that it belongs to in plain text; observers know what to do with it"},
 	{"internal/openapi", "net/http", "a description is compared, never fetched, and neither is what it refers to"},
 	{"internal/openapi", module + "/authz/...", "which route takes an operation is for the policy alone to say"},
 	{"internal/suite", module + "/authz/extauthz", "a test of a policy holds behind every door"},
