@@ -22,18 +22,28 @@ type Program struct {
 // is required.
 func Binary(t testing.TB) string {
 	t.Helper()
+	path, why := Find(t)
+	if why != "" {
+		missing(t, why)
+	}
+	return path
+}
+
+// Find returns the path that Binary does, or says why there is none and how to get one.
+func Find(t testing.TB) (path, why string) {
+	t.Helper()
 	if path := os.Getenv("ENVOY_BIN"); path != "" {
-		return path
+		return path, ""
 	}
 	version := os.Getenv("ENVOY_VERSION")
 	if version == "" {
 		version = DefaultVersion
 	}
-	path := filepath.Join(moduleRoot(t), ".envoy", version, "envoy")
+	path = filepath.Join(moduleRoot(t), ".envoy", version, "envoy")
 	if _, err := os.Stat(path); err != nil {
-		missing(t, "no Envoy "+version+": run .ci/fetch-envoy "+version+", or set ENVOY_BIN")
+		return "", "no Envoy " + version + ": run .ci/fetch-envoy " + version + ", or set ENVOY_BIN"
 	}
-	return path
+	return path, ""
 }
 
 // Programs returns every pinned Envoy that .ci/fetch-envoy has fetched, oldest first; with ENVOY_BIN or ENVOY_VERSION

@@ -118,6 +118,9 @@ func (p *Process) Admin() string { return p.admin }
 // Listener returns the host:port that clients connect to.
 func (p *Process) Listener() string { return p.listener }
 
+// PID returns the id of the process, for those who watch what it costs.
+func (p *Process) PID() int { return p.command.Process.Pid }
+
 // Done is closed when Envoy has ended, by Stop or by itself.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
