@@ -14,6 +14,12 @@
 // tells how noisy it was. The client, which verifies the status of every answer,
 // is a process of its own as well and charged to nobody.
 //
+// Where there is an Envoy (.ci/fetch-envoy) requests go through it, too: it and the
+// server that it asks are then kept on one core, the client on another (taskset of
+// util-linux). What a setting or a part of an answer costs Envoy is counted in
+// instructions, where there is valgrind. Clerk's SDK for JavaScript is measured beside
+// it where there is one (.ci/fetch-sdk). What could not be measured says NOT RUN.
+//
 // Each benchmark writes a section of RESULTS.md, which says what its rows are, with
 // its date, how busy the machine was, and the command that reproduces it.
 package bench
