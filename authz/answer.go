@@ -256,9 +256,6 @@ func challenge(v *Verdict) string {
 	return text
 }
 
-// maxMetadata is how many facts there are.
-const maxMetadata = 10
-
 // metadata lists the facts of the decision that have a value.
 func metadata(v *Verdict) []Header {
 	var fields []Header

@@ -120,7 +120,7 @@ func (e *Engine) Check(ctx context.Context, r *Request) Answer {
 // Try decides without blocking. If that takes something that has to be fetched
 // first it returns a [Wait], and the answer beside it denies.
 func (e *Engine) Try(r *Request) (Answer, *Wait) {
-	c := &check{engine: e, snapshot: e.snapshot.Load(), request: r, start: e.now()}
+	c := e.begin(r, e.now())
 	a, lack := c.run()
 	if lack != nil {
 		return Answer{}, &Wait{check: c, lack: lack}
@@ -143,26 +143,34 @@ type check struct {
 	scratch
 }
 
+// begin begins to decide a request that came at this moment.
+func (e *Engine) begin(r *Request, at time.Time) *check {
+	return &check{engine: e, snapshot: e.snapshot.Load(), request: r, start: at, now: at}
+}
+
 // scratch is room for what a check builds on its way. It is part of the check so
 // that all of it is one allocation.
 type scratch struct {
-	clerk   clerk.Request
-	decided Decided
-	room    answerRoom
+	matching policy.Request
+	clerk    clerk.Request
+	identity policy.Identity
+	decided  Decided
+	room     answerRoom
 }
 
-// answerRoom is room for the headers and the metadata of a usual pass.
+// answerRoom is room for the headers and the metadata of a usual pass, which has no
+// reason.
 type answerRoom struct {
 	set      [4]Header
 	remove   [4]string
-	metadata [maxMetadata]Header
+	metadata [8]Header
 }
 
-// run decides, answers and reports, or returns what has to be fetched before. The
-// verdict has to be the zero one.
+// run decides by c.now, answers and reports, or returns what has to be fetched
+// before. The verdict has to be the zero one.
 func (c *check) run() (a Answer, l *lack) {
 	defer c.recoverTo(&a)
-	c.verdict.room, c.now = &c.room, c.engine.now()
+	c.verdict.room = &c.room
 	if l := c.decide(); l != nil {
 		return Answer{}, l
 	}

@@ -63,8 +63,9 @@ func (e *Engine) ExplainClaims(r *Request, claims []byte) (Verdict, Answer, erro
 }
 
 func (e *Engine) explaining(r *Request) *check {
-	quiet := &Engine{cache: e.cache, now: e.now}
-	return &check{engine: quiet, snapshot: e.snapshot.Load(), request: r, start: e.now(), trace: &policy.Trace{}}
+	c := e.begin(r, e.now())
+	c.engine, c.trace = &Engine{cache: e.cache, now: e.now}, &policy.Trace{}
+	return c
 }
 
 // explainSkew is Clerk's clock skew, by which claims without a token are judged.

@@ -10,13 +10,14 @@ import (
 // identityOf copies who was verified into the policy's terms, field by field:
 // what is not named here cannot reach a decision. It is nil if the state does not
 // say who that is. Claims are the payload of a session's or template's token, nil
-// if the policy reads none.
-func identityOf(state *clerk.State, claims []byte) *policy.Identity {
+// if the policy reads none; room is where a session's identity may be put.
+func identityOf(state *clerk.State, claims []byte, room *policy.Identity) *policy.Identity {
 	switch s, m := state.Session, state.Machine; {
 	case !state.SignedIn || s != nil && (m != nil || s.UserID == ""):
 		return nil
 	case state.TokenType == clerk.TypeSession && s != nil:
-		return sessionIdentity(s, claims)
+		*room = sessionIdentity(s, claims)
+		return room
 	case state.TokenType == clerk.TypeTemplate && s != nil:
 		// What a template writes into its tokens is the template's affair: only
 		// the user is Clerk's word, and the audience is checked.
@@ -27,8 +28,8 @@ func identityOf(state *clerk.State, claims []byte) *policy.Identity {
 	return nil
 }
 
-func sessionIdentity(s *clerk.Session, claims []byte) *policy.Identity {
-	return &policy.Identity{
+func sessionIdentity(s *clerk.Session, claims []byte) policy.Identity {
+	return policy.Identity{
 		TokenType:      clerk.TypeSession,
 		UserID:         s.UserID,
 		SessionID:      s.SessionID,

@@ -196,7 +196,7 @@ func TestEntitlementsArriveAtThePolicy(t *testing.T) {
 	s := signedInAs("user_1")
 	s.Session.OrgFeatures, s.Session.UserFeatures = []string{"of"}, []string{"uf"}
 	s.Session.OrgPlans, s.Session.UserPlans = []string{"op"}, []string{"up"}
-	id := identityOf(&s, nil)
+	id := identityOf(&s, nil, new(policy.Identity))
 	got := slices.Concat(id.OrgFeatures, id.UserFeatures, id.OrgPlans, id.UserPlans)
 	if diff := cmp.Diff([]string{"of", "uf", "op", "up"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -218,16 +218,16 @@ func TestCallerArrivesAtThePolicy(t *testing.T) {
 			state.Session, state.Machine = session, nil
 		}
 		want.TokenType = tokenType
-		if diff := cmp.Diff(&want, identityOf(&state, nil)); diff != "" {
+		if diff := cmp.Diff(&want, identityOf(&state, nil, new(policy.Identity))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tokenType, diff)
 		}
 	}
 	silent := clerk.State{SignedIn: true, TokenType: clerk.TypeM2M, Machine: &clerk.Machine{MachineID: "mch_1"}}
-	if id := identityOf(&silent, nil); id.Actor || id.ActorID != "" {
+	if id := identityOf(&silent, nil, new(policy.Identity)); id.Actor || id.ActorID != "" {
 		t.Errorf("an actor of nobody: %+v", id)
 	}
 	unnamed := clerk.State{SignedIn: true, TokenType: clerk.TypeSession, Session: &clerk.Session{UserID: "user_1", Actor: true}}
-	if id := identityOf(&unnamed, nil); !id.Actor {
+	if id := identityOf(&unnamed, nil, new(policy.Identity)); !id.Actor {
 		t.Errorf("no actor: %+v", id)
 	}
 }

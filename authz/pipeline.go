@@ -32,7 +32,7 @@ func (c *check) decide() *lack {
 	if in.isPreflight(c.request.Method) {
 		v.Preflight = in.preflightOf
 	}
-	m, ok := c.match(c.request.Method)
+	m, ok := c.match(c.request.Method, &c.matching)
 	if !ok {
 		return nil
 	}
@@ -62,12 +62,12 @@ func (c *check) admit(m policy.Match, in *reading) *lack {
 }
 
 // match finds the route of a method, or refuses a path that has more than one
-// reading.
-func (c *check) match(method string) (policy.Match, bool) {
+// reading. r is room for the request as the policy reads it, which the match keeps.
+func (c *check) match(method string, r *policy.Request) (policy.Match, bool) {
 	raw, query := splitTarget(c.request.Path)
 	path, err := c.snapshot.policy.ReadPath(raw)
 	if err == nil {
-		r := &policy.Request{
+		*r = policy.Request{
 			Method:  method,
 			Host:    policy.NormalHost(c.request.Host),
 			Path:    path,
@@ -148,7 +148,7 @@ func isPending(s *clerk.State) bool { return s.SignedIn && s.Session != nil && s
 
 // judgeCaller lets the policy decide about who was verified.
 func (c *check) judgeCaller(who *caller) {
-	id := identityOf(&who.state, c.claims(who))
+	id := identityOf(&who.state, c.claims(who), &c.identity)
 	if c.given != nil && c.given.Identity != nil {
 		id = c.given.Identity
 	}
@@ -201,7 +201,7 @@ func (c *check) clerkRequest(route *policy.Route, in *reading) *clerk.Request {
 		Origin:         in.origin,
 		ForwardedHost:  in.forwardedHost,
 		ForwardedProto: in.forwardedProto,
-		CookieInstance: c.snapshot.cookieInstance(c.request.Host),
+		CookieInstance: c.snapshot.cookieInstance(c.matching.Host),
 		Accepts:        accepts(route.Tokens),
 	}
 	return &c.clerk

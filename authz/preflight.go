@@ -14,7 +14,7 @@ func (in *reading) isPreflight(method string) bool {
 // which method is announced is for the client to say. It is not done if the
 // preflight is a request like any other.
 func (c *check) preflight(announced string, m policy.Match) (done bool) {
-	if target, ok := c.match(announced); !ok {
+	if target, ok := c.match(announced, new(policy.Request)); !ok {
 		return true
 	} else if target.Route != nil && (m.Route == nil || !m.Route.NamesMethod("OPTIONS")) {
 		m = target

@@ -14,8 +14,8 @@ func (e *Engine) Beside() *Engine {
 // moment. It never blocks and tells no observer. What would have to be fetched is
 // not: decided is then false, and the answer denies.
 func (e *Engine) Rehearse(r *Request, at time.Time) (v Verdict, a Answer, decided bool) {
-	quiet := &Engine{cache: e.cache, now: func() time.Time { return at }}
-	c := &check{engine: quiet, snapshot: e.snapshot.Load(), request: r, start: at}
+	c := e.begin(r, at)
+	c.engine = &Engine{cache: e.cache, now: func() time.Time { return at }}
 	a, lack := c.run()
 	return c.verdict, a, lack == nil
 }

@@ -67,11 +67,10 @@ func (s *Snapshot) Instances() int { return len(s.instances) }
 // Policy returns the policy that the snapshot was compiled from.
 func (s *Snapshot) Policy() *policy.Policy { return s.policy }
 
-// cookieInstance returns the one instance whose cookies are read on this host,
-// or nil. With several instances each must have claimed its hosts; a host that
+// cookieInstance returns the one instance whose cookies are read on this host (in
+// normal form, policy.NormalHost), or nil. With several instances each must have claimed its hosts; a host that
 // two of them claim belongs to neither.
-func (s *Snapshot) cookieInstance(authority string) *clerk.Instance {
-	host := policy.NormalHost(authority)
+func (s *Snapshot) cookieInstance(host string) *clerk.Instance {
 	var found *clerk.Instance
 	for i, hosts := range s.hosts {
 		if hosts == nil {

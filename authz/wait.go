@@ -28,7 +28,7 @@ func (w *Wait) Do(ctx context.Context) (a Answer) {
 	defer c.recoverTo(&a)
 	for next := w.lack; next != nil; {
 		c.fetch(ctx, next)
-		c.verdict = Verdict{} // nothing that was found without it counts
+		c.verdict, c.now = Verdict{}, c.engine.now() // nothing that was found without it counts
 		a, next = c.run()
 	}
 	return a
