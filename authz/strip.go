@@ -39,7 +39,7 @@ func (s *stripper) add(name string) {
 // any spelling, and, if the policy depends on the method, those that ask a
 // framework to pretend another method.
 func (s *stripper) takes(name string) bool {
-	if first := canonical(name[:1])[0]; first != 'x' && !s.initials[first] {
+	if first := name[0]; first != 'x' && first != '_' && !s.initials[first] {
 		return false // as most are, and looking further would be a tenth of a decision
 	}
 	twin := canonical(name)
