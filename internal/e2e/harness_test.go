@@ -131,6 +131,7 @@ func startSidecar(t testing.TB, policy string, args ...string) *sidecar {
 	s.cond = sync.NewCond(&s.mu)
 	s.cmd = exec.Command(binary, append([]string{"serve", "--policy", file, "--drain", "0s",
 		"--listen", "unix://" + s.UDS, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
+	s.cmd.Env = append([]string{"CLERKGATE_LOG_PASSES_ONE_IN=1"}, os.Environ()...) // each decision is looked for
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -146,16 +146,16 @@ func TestSamplingOff(t *testing.T) {
 // TestSmallTrafficIsWhole by the default, and large is not.
 func TestSmallTrafficIsWhole(t *testing.T) {
 	l := newLogged(telemetry.DefaultSampling())
-	for i := range 1000 { // in ten seconds
-		l.Observe(passAt(second(float64(i) / 100)))
+	for i := range 3000 { // in three seconds
+		l.Observe(passAt(second(float64(i) / 1000)))
 	}
-	if n := len(l.story(t)); n != 1000 {
-		t.Errorf("%d of 1000 passes in ten seconds logged", n)
+	if n := len(l.story(t)); n != 3000 {
+		t.Errorf("%d of 3000 passes in three seconds logged", n)
 	}
 	for i := range 100_000 { // in two
 		l.Observe(passAt(second(100 + float64(i)/50_000)))
 	}
-	if n := len(l.story(t)); n != 2*(100+499) {
+	if n := len(l.story(t)); n != 2*(1000+490) {
 		t.Errorf("%d of 100,000 passes in two seconds logged", n)
 	}
 }
