@@ -23,6 +23,9 @@ const (
 	// maxBare bounds the tokens that are remembered beside it: browsers send none
 	// that is longer.
 	maxBare = 4 << 10
+	// maxBareAudiences does the same for lists, which are several times as large in
+	// memory as they are in a token. Clerk writes one audience, or none.
+	maxBareAudiences = 16
 )
 
 // digest names a token in the cache, so that the cache holds no token that
@@ -289,10 +292,8 @@ func (r refutation) holds(key *jwks.Key, now time.Time) bool {
 func (c *Cache) refute(p *presented, key *jwks.Key, now time.Time) {
 	if c != nil {
 		r := refutation{key: key, until: now.Add(refutedFor)}
-		if len(p.raw) <= maxBare {
-			r.token = new(token)
-			*r.token = *p.token
-			r.token.claims, r.token.handshake = nil, value{}
+		if len(p.raw) <= maxBare && len(p.token.aud.list) <= maxBareAudiences {
+			r.token = p.token.withoutClaims()
 		}
 		c.refutations.Add(p.sum, r)
 	}

@@ -170,6 +170,34 @@ func TestMemoryOfATokenIsBounded(t *testing.T) {
 	runtime.KeepAlive(c)
 }
 
+// TestMemoryOfARefutationIsBounded: whoever sends forged tokens does not choose how
+// much is remembered of each.
+func TestMemoryOfARefutationIsBounded(t *testing.T) {
+	const most = 4 << 10 // bytes each: the token itself is shorter
+	var members strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&members, `,"%x":0`, i)
+	}
+	for name, claims := range map[string]string{
+		"no claims": "", "many claims": members.String(), "many audiences": `,"aud":[""` + strings.Repeat(`,""`, 850) + `]`,
+		"a long one": `,"azp":"` + strings.Repeat("x", 2600) + `"`,
+	} {
+		c := NewCache(maxRefuted)
+		before := liveHeap()
+		for i := range maxRefuted {
+			p, err := c.open(b64(`{"alg":"RS256"}`) + "." + b64(fmt.Sprintf(`{"jti":"%d"%s}`, i, claims)) + "." + b64("sig"))
+			if err != nil || len(p.raw) > maxBare {
+				t.Fatalf("%d bytes: %v", len(p.raw), err)
+			}
+			c.refute(p, &jwks.Key{}, issuedAt)
+		}
+		if each := int64(liveHeap()-before) / maxRefuted; each > most {
+			t.Errorf("%s: %d bytes a token, want at most %d", name, each, most)
+		}
+		runtime.KeepAlive(c)
+	}
+}
+
 func liveHeap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()

@@ -96,6 +96,16 @@ func newToken() *token {
 	return &t.token
 }
 
+// withoutClaims returns what is left of a token without its claims. It is a token of
+// its own: a part of the first one would keep all of it in memory.
+func (t *token) withoutClaims() *token {
+	rest := newToken()
+	frame := rest.frame
+	*rest, *frame = *t, *t.frame
+	rest.frame, rest.claims, rest.handshake = frame, nil, value{}
+	return rest
+}
+
 func decodePart(segment string) (object, error) {
 	text, err := decodeSegment(segment)
 	if err != nil {
