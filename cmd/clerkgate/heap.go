@@ -16,8 +16,9 @@ const heapFloor = 16 << 20
 // runtimePercent is the runtime's own rule, GOGC=100.
 const runtimePercent = 100
 
-// mostPercent bounds the rule where next to nothing is said to be alive.
-const mostPercent = 100 * runtimePercent
+// mostPercent bounds the rule where next to nothing is alive: the runtime collects no
+// heap below 4 MiB, and takes GOGC of these as well. So it is the floor again.
+const mostPercent = heapFloor / (4 << 20) * runtimePercent
 
 // keepHeapFloor sets the rule after each collection, for as long as the process
 // runs. GOGC in the environment is somebody's decision and stays; GOMEMLIMIT holds

@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 )
 
@@ -13,7 +14,8 @@ func TestHeapFloor(t *testing.T) {
 	}{
 		{0, 0, 100},
 		{0, 1 << 20, 100},
-		{1 << 20, 0, 1500},
+		{1 << 20, 0, 400},
+		{2 << 20, 1 << 20, 400},
 		{3 << 20, 1 << 20, 325},
 		{4 << 20, 0, 300},
 		{6 << 20, 100 << 20, 100},
@@ -28,6 +30,20 @@ func TestHeapFloor(t *testing.T) {
 		if goal := tt.live + (tt.live+tt.beside)*uint64(got)/100; got > runtimePercent && goal > heapFloor {
 			t.Errorf("%d bytes alive beside %d may become %d", tt.live, tt.beside, goal)
 		}
+	}
+}
+
+// TestHeapFloorIsNoMore: the goal of the runtime, which has a least heap of its own, is
+// not beyond the floor, however little is alive.
+func TestHeapFloorIsNoMore(t *testing.T) {
+	before := debug.SetGCPercent(runtimePercent)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
+	debug.SetGCPercent(percentFor(1, 0))
+	goal := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	runtime.GC()
+	metrics.Read(goal)
+	if most := max(heapFloor, 10*goal[1].Value.Uint64()); goal[0].Value.Uint64() > most {
+		t.Errorf("%d bytes of which %d are alive, want at most %d", goal[0].Value.Uint64(), goal[1].Value.Uint64(), most)
 	}
 }
 
