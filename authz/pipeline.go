@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/clerkgate/clerkgate/internal/clerk"
 	"github.com/clerkgate/clerkgate/jwks"
@@ -297,10 +298,12 @@ func (c *check) judge(m policy.Match, id *policy.Identity) {
 }
 
 // describePanic names a panic's value without its details if it is not an
-// error of the runtime: other values may hold a client's text.
+// error of the runtime: other values may hold a client's text, or the whole stack of
+// the goroutine whose panic a single flight hands on.
 func describePanic(p any) string {
-	if err, ok := p.(error); ok {
-		return err.Error()
+	var ours runtime.Error
+	if err, ok := p.(error); ok && errors.As(err, &ours) {
+		return ours.Error()
 	}
 	return fmt.Sprintf("%T", p)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/internal/clerk"
 	"github.com/clerkgate/clerkgate/jwks"
@@ -330,4 +331,34 @@ func (s *stage) invent(what, more byte) clerk.State {
 		state.Machine, state.TokenType = &clerk.Machine{UserID: "mch_1", MachineID: "mch_1"}, clerk.TypeOAuth
 	}
 	return state
+}
+
+// TestPanicsAreDescribedBriefly: an operator learns which error of the runtime it was,
+// and nothing that a client may have written. A single flight hands the panic of one
+// to all, with the stack.
+func TestPanicsAreDescribedBriefly(t *testing.T) {
+	flown := func(panics func()) func() {
+		return func() { _, _, _ = new(singleflight.Group).Do("", func() (any, error) { panics(); return nil, nil }) }
+	}
+	var none []int
+	index := func() { none[0]++ }
+	for _, tt := range []struct {
+		panics func()
+		want   string
+	}{
+		{func() { panic("secret") }, "string"},
+		{func() { panic(errors.New("secret")) }, "*errors.errorString"},
+		{index, "runtime error: index out of range [0] with length 0"},
+		{flown(index), "runtime error: index out of range [0] with length 0"},
+		{flown(func() { panic("secret") }), "*singleflight.panicError"},
+	} {
+		func() {
+			defer func() {
+				if got := describePanic(recover()); got != tt.want {
+					t.Errorf("got %s, want %s", got, tt.want)
+				}
+			}()
+			tt.panics()
+		}()
+	}
 }
