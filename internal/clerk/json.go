@@ -129,6 +129,7 @@ type scanner struct {
 	data  []byte
 	pos   int
 	depth int
+	open  object // the members so far, of the object that is read and of those that it is in
 }
 
 func (s *scanner) fail(what string) error {
@@ -194,11 +195,14 @@ func (s *scanner) word() (kind, error) {
 	return kindAbsent, s.fail("not a JSON value")
 }
 
+// object reads an object. What is in it is read into the same memory and dropped, so
+// that a token of many small objects costs no more than another one.
 func (s *scanner) object() (object, error) {
-	var o object
+	first := len(s.open)
 	var names nameSet
 	s.pos++
 	for s.space(); s.peek() != '}'; s.space() {
+		o := s.open[first:]
 		if len(o) > 0 {
 			if s.peek() != ',' {
 				return nil, s.fail("comma expected")
@@ -224,23 +228,20 @@ func (s *scanner) object() (object, error) {
 		if err != nil {
 			return nil, err
 		}
-		if o == nil {
-			o = make(object, 0, usualMembers(s.depth))
+		if s.open == nil {
+			s.open = make(object, 0, usualMembers)
 		}
-		o = append(o, member{name, v})
+		s.open = append(s.open, member{name, v})
 	}
 	s.pos++
+	o := s.open[first:]
+	s.open = s.open[:first]
 	return o, nil
 }
 
-// usualMembers is how many members an object has room for at first: all of a
-// session token, and of what is in it.
-func usualMembers(depth int) int {
-	if depth == 0 {
-		return 20
-	}
-	return 6
-}
+// usualMembers is how many members there is room for at first: all of a session
+// token, and of what is in it.
+const usualMembers = 20
 
 // nameOf is unquote for names, of which most are known.
 func nameOf(raw []byte) string {

@@ -134,6 +134,32 @@ func TestDuplicateInALargeObject(t *testing.T) {
 	}
 }
 
+// Objects in each other may have the same names; each has its own once.
+func TestSameNamesAtOtherDepths(t *testing.T) {
+	o, err := parseObject([]byte(`{"a":{"a":{"b":1,"a":2},"b":[{"a":1},{"a":2,"b":3}]},"b":{},"c":{"c":4}}`))
+	if err != nil || len(o) != 3 || string(o.get("b").raw) != "{}" || string(o.get("c").raw) != `{"c":4}` || string(o[0].members().get("a").raw) != `{"b":1,"a":2}` {
+		t.Errorf("%v: %+v", err, o)
+	}
+	for _, twice := range []string{`{"a":{"b":{"c":1},"b":2}}`, `{"a":{"a":1},"a":2}`, `{"x":[{"a":{},"b":{"a":1},"a":2}]}`} {
+		if _, err := parseObject([]byte(twice)); err == nil {
+			t.Errorf("%s: accepted", twice)
+		}
+	}
+}
+
+// TestSmallObjectsAreCheap: everybody may send a token, and chooses what is in it.
+func TestSmallObjectsAreCheap(t *testing.T) {
+	token := b64(`{}`) + "." + b64(`{"x":[{"":{"":0}}`+strings.Repeat(`,{"":{"":0}}`, 900)+`]}`) + ".AA"
+	allocs := testing.AllocsPerRun(10, func() {
+		if _, err := decode(token); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 20 {
+		t.Errorf("%.0f allocations for a token of %d bytes", allocs, len(token))
+	}
+}
+
 // FuzzDecode holds that no token makes the decoder fail in another way than by
 // an error, and that there is one spelling of every token that it accepts.
 func FuzzDecode(f *testing.F) {
