@@ -8,7 +8,8 @@ import (
 
 // HeaderNeeds are the request headers that a policy makes a difference of. To a
 // request without all others the [Engine] has the same answer: the same decision,
-// the same headers set and taken away, the same facts for the log.
+// the same headers set and taken away, the same facts for the log. What a refresh
+// repeats to Clerk's Backend API is not among them: that is every header there is.
 type HeaderNeeds struct {
 	// Read are the names, in lower case, of headers whose values are read. The
 	// pseudo-headers that repeat fields of the [Request] are among them, because the
