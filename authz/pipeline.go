@@ -149,12 +149,13 @@ func isPending(s *clerk.State) bool { return s.SignedIn && s.Session != nil && s
 
 // judgeCaller lets the policy decide about who was verified.
 func (c *check) judgeCaller(who *caller) {
-	id := identityOf(&who.state, c.claims(who), &c.identity)
+	claims, found := c.claims(who)
+	id := identityOf(&who.state, claims, &c.identity)
 	if c.given != nil && c.given.Identity != nil {
 		id = c.given.Identity
 	}
-	if id == nil {
-		c.verdict.refuse(Fault, CodeInternalError, "a verified caller has no identity")
+	if id == nil || !found {
+		c.verdict.refuse(Fault, CodeInternalError, "a verified caller has no identity, or none of the claims that the policy reads")
 		return
 	}
 	if !who.match.Route.Tokens.Has(acceptance(id.TokenType)) {
@@ -167,15 +168,19 @@ func (c *check) judgeCaller(who *caller) {
 }
 
 // claims returns the payload of the caller's token if the policy reads it. Most
-// policies do not, and decoding it takes as long as much of a decision.
-func (c *check) claims(who *caller) []byte {
+// policies do not, and decoding it takes as long as much of a decision. A session that
+// came without is not found: to a policy it would have no claims, and a condition may
+// want one not to be there.
+func (c *check) claims(who *caller) (payload []byte, found bool) {
 	switch {
-	case !c.snapshot.policy.ReadsClaims():
-		return nil
+	case who.state.Session == nil || !c.snapshot.policy.ReadsClaims():
+		return nil, true
 	case c.given != nil:
-		return c.given.claims
+		payload = c.given.claims
+	default:
+		payload = who.state.Claims()
 	}
-	return who.state.Claims()
+	return payload, len(payload) > 0
 }
 
 // unauthenticated refuses a request for want of good credentials.

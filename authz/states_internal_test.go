@@ -225,3 +225,28 @@ func TestChallenges(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionWithoutItsClaimsIsAFault: a policy that reads claims does not take a
+// session that has none with it for one that has no such claim.
+func TestSessionWithoutItsClaimsIsAFault(t *testing.T) {
+	const plain, reads, tells = "", ", require: {when: '!has(claims.banned)'}", "identity: {headers: {x-plan: claims.plan}}"
+	template := signedInAs("user_1")
+	template.TokenType = clerk.TypeTemplate
+	for _, tt := range []struct {
+		more, route string
+		tokens      policy.TokenTypes
+		state       clerk.State
+		want        string
+	}{
+		{"", plain, policy.TokenSession, signedInAs("user_1"), "pass x-user-id=user_1"},
+		{"", reads, policy.TokenSession, signedInAs("user_1"), "503 internal-error"},
+		{tells, plain, policy.TokenSession, signedInAs("user_1"), "503 internal-error"},
+		{"mode: shadow", reads, policy.TokenSession, signedInAs("user_1"), "503 internal-error"},
+		{"", reads, policy.TokenTemplate, template, "503 internal-error"},
+		{"", reads, policy.TokenM2M, clerk.State{SignedIn: true, TokenType: clerk.TypeM2M, Machine: &clerk.Machine{MachineID: "mch_1"}}, "pass"},
+	} {
+		if got := brief(newStage(t, tt.more, tt.route, saying(tt.state)).only(tt.tokens).get()); got != tt.want {
+			t.Errorf("%s %s of %s: %s, want %s", tt.more, tt.route, tt.state.TokenType, got, tt.want)
+		}
+	}
+}
