@@ -12,7 +12,7 @@ import (
 
 // DefaultTokenCache is how many verified tokens are remembered unless told
 // otherwise. A session token lives for 60 s, so this covers some 160 signed-in
-// requests a second, each with a token of its own, at a few KiB each.
+// requests a second, each with a token of its own, at less than a KiB each.
 const DefaultTokenCache = 10_000
 
 // Observer is told of every decision, after it was made and before it is

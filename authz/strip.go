@@ -30,6 +30,9 @@ func newStripper(p *policy.Policy) stripper {
 
 // add adds an identity header.
 func (s *stripper) add(name string) {
+	if name == "" { // no loaded policy has one
+		return
+	}
 	s.identity = append(s.identity, name)
 	s.initials[name[0]] = true
 }

@@ -20,6 +20,11 @@ const (
 	// refutedFor is how long a bad signature is remembered. Long enough to take
 	// the cost out of a flood, short enough to forget it after.
 	refutedFor = 10 * time.Second
+	// maxKept bounds what is remembered of a token, in bytes, roughly: an
+	// organisation with some 200 permissions and as many features. What is
+	// remembered of a usual token is less than 1 KiB; from a few KiB of claims with
+	// masks one could make hundreds. Such a token is verified each time.
+	maxKept = 16 << 10
 	// maxBare bounds the tokens that are remembered beside it: browsers send none
 	// that is longer.
 	maxBare = 4 << 10
@@ -265,8 +270,9 @@ func (c *Cache) proven(sum digest) *kept {
 	return known
 }
 
+// keep remembers a proof, unless it takes more memory than it spares time.
 func (c *Cache) keep(sum digest, p *proof) {
-	if c != nil {
+	if c != nil && p.size() <= maxKept {
 		c.proofs.Add(sum, c.pool.keep(p))
 	}
 }

@@ -120,6 +120,26 @@ func (p pool) keep(proof *proof) *kept {
 	return k
 }
 
+// size is about how many bytes it takes to remember the proof, if it shares nothing.
+func (p *proof) size() (n int) {
+	const header = 16 // of a string
+	lists := [][]string{p.token.aud.list}
+	if s := p.session; s != nil {
+		lists = append(lists, s.OrgPermissions, s.OrgFeatures, s.UserFeatures, s.OrgPlans, s.UserPlans)
+		n += len(s.OrgSlug) + len(s.OrgRole) + len(s.ActorID)
+	}
+	if m := p.machine; m != nil {
+		lists = append(lists, m.Scopes)
+		n += len(m.Claims)
+	}
+	for _, list := range lists {
+		for _, item := range list {
+			n += header + len(item)
+		}
+	}
+	return n + len(p.token.kid) + len(p.token.iss.text) + len(p.token.azp.text) + len(p.token.sub.text) + len(p.token.sid.text) + len(p.token.handshake.raw)
+}
+
 // fits reports whether [kept.open] makes this very proof again.
 func (p *proof) fits() bool {
 	t, s := p.token, p.session

@@ -152,6 +152,39 @@ func TestSharedTellsApart(t *testing.T) {
 	}
 }
 
+// TestLargeTokensAreNotKept: what a token can say in many more bytes than it has is
+// read each time.
+func TestLargeTokensAreNotKept(t *testing.T) {
+	long := strings.Repeat("x", maxKept)
+	for name, grow := range map[string]func(*proof){
+		"permissions":   func(p *proof) { p.session.OrgPermissions = []string{long} },
+		"org features":  func(p *proof) { p.session.OrgFeatures = []string{long} },
+		"user features": func(p *proof) { p.session.UserFeatures = make([]string, maxKept/16+1) },
+		"org plans":     func(p *proof) { p.session.OrgPlans = []string{long} },
+		"user plans":    func(p *proof) { p.session.UserPlans = []string{long} },
+		"slug":          func(p *proof) { p.session.OrgSlug = long },
+		"role":          func(p *proof) { p.session.OrgRole = long },
+		"actor":         func(p *proof) { p.session.ActorID = long },
+		"audiences":     func(p *proof) { p.token.aud.list = []string{long} },
+		"kid":           func(p *proof) { p.token.kid = long },
+		"issuer":        func(p *proof) { p.token.iss.text = long },
+		"party":         func(p *proof) { p.token.azp.text = long },
+		"user":          func(p *proof) { p.token.sub.text = long },
+		"session":       func(p *proof) { p.token.sid.text = long },
+		"handshake":     func(p *proof) { p.token.handshake.raw = []byte(long) },
+		"scopes":        func(p *proof) { p.machine = &Machine{Scopes: []string{long}} },
+		"claims":        func(p *proof) { p.machine = &Machine{Claims: []byte(long)} },
+	} {
+		c, p := NewCache(4), proofOf(t, sessionToken(7))
+		c.keep(digest{1}, p)
+		grow(p)
+		c.keep(digest{2}, p)
+		if n := c.Stats().Entries; n != 1 || c.pool.known.Len() != 1 {
+			t.Errorf("%s: %d entries", name, n)
+		}
+	}
+}
+
 // TestMemoryOfATokenIsBounded: a hundred thousand have to fit beside a service.
 func TestMemoryOfATokenIsBounded(t *testing.T) {
 	const tokens, most = 2000, 600 // bytes each

@@ -3,7 +3,6 @@ package clerk
 import (
 	"errors"
 	"math/big"
-	"slices"
 	"strings"
 )
 
@@ -109,17 +108,26 @@ func grant(features []feature, names []string, masks []*big.Int) (permissions []
 		return counted, false
 	}
 	other := expand(features, names, masks)
+	inCounted, inOther := setOf(counted), setOf(other)
 	for _, p := range counted {
-		if slices.Contains(other, p) {
+		if inOther[p] {
 			permissions = append(permissions, p)
 		} else {
 			differ = true
 		}
 	}
 	for _, p := range other {
-		differ = differ || !slices.Contains(counted, p)
+		differ = differ || !inCounted[p]
 	}
 	return permissions, differ
+}
+
+func setOf(list []string) map[string]bool {
+	set := make(map[string]bool, len(list))
+	for _, item := range list {
+		set[item] = true
+	}
+	return set
 }
 
 // expand reads the i-th mask as that of the i-th feature. A feature without a
