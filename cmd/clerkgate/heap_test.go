@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -14,16 +15,16 @@ func TestHeapFloor(t *testing.T) {
 	}{
 		{0, 0, 100},
 		{0, 1 << 20, 100},
-		{1 << 20, 0, 400},
-		{2 << 20, 1 << 20, 400},
-		{3 << 20, 1 << 20, 325},
-		{4 << 20, 0, 300},
-		{6 << 20, 100 << 20, 100},
-		{8 << 20, 0, 100},
+		{1 << 20, 0, 600},
+		{3 << 20, 1 << 20, 525},
+		{6 << 20, 0, 300},
+		{9 << 20, 0, 166},
+		{9 << 20, 100 << 20, 100},
+		{12 << 20, 0, 100},
 		{100 << 20, 0, 100},
 		{1 << 40, 0, 100},
 	} {
-		got := percentFor(tt.live, tt.beside)
+		got := percentFor(heapFloor, tt.live, tt.beside)
 		if got != tt.percent {
 			t.Errorf("%d bytes alive beside %d: %d, want %d", tt.live, tt.beside, got, tt.percent)
 		}
@@ -33,12 +34,39 @@ func TestHeapFloor(t *testing.T) {
 	}
 }
 
+// TestHeapFloorInAContainer: a container with little memory is not filled with what
+// could be collected.
+func TestHeapFloorInAContainer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		files map[string]string
+		want  uint64
+	}{
+		"no container":        {nil, heapFloor},
+		"no limit":            {map[string]string{"/sys/fs/cgroup/memory.max": "max\n"}, heapFloor},
+		"no limit, version 1": {map[string]string{"/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, heapFloor},
+		"much":                {map[string]string{"/sys/fs/cgroup/memory.max": "134217728\n"}, heapFloor},
+		"little":              {map[string]string{"/sys/fs/cgroup/memory.max": "33554432\n"}, 8 << 20},
+		"little, version 1":   {map[string]string{"/sys/fs/cgroup/memory/memory.limit_in_bytes": "33554432\n"}, 8 << 20},
+		"nothing readable":    {map[string]string{"/sys/fs/cgroup/memory.max": "-1"}, heapFloor},
+	} {
+		got := floorIn(func(name string) ([]byte, error) {
+			if text, ok := tt.files[name]; ok {
+				return []byte(text), nil
+			}
+			return nil, os.ErrNotExist
+		})
+		if got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
 // TestHeapFloorIsNoMore: the goal of the runtime, which has a least heap of its own, is
 // not beyond the floor, however little is alive.
 func TestHeapFloorIsNoMore(t *testing.T) {
 	before := debug.SetGCPercent(runtimePercent)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
-	debug.SetGCPercent(percentFor(1, 0))
+	debug.SetGCPercent(percentFor(heapFloor, 1, 0))
 	goal := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	runtime.GC()
 	metrics.Read(goal)
@@ -52,13 +80,13 @@ func TestHeapFloorIsKept(t *testing.T) {
 	before := debug.SetGCPercent(runtimePercent)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
 	runtime.GC()
-	setHeapFloor()
+	setHeapFloor(heapFloor)
 	if got := debug.SetGCPercent(runtimePercent); got <= runtimePercent || got > 100*runtimePercent {
 		t.Errorf("a small heap is collected at %d", got)
 	}
 	ballast := make([]byte, 2*heapFloor)
 	runtime.GC()
-	setHeapFloor()
+	setHeapFloor(heapFloor)
 	if got := debug.SetGCPercent(runtimePercent); got != runtimePercent {
 		t.Errorf("a heap beyond the floor is collected at %d", got)
 	}
