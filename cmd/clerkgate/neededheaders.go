@@ -31,7 +31,7 @@ func (c *checkCommand) need(p *policy.Policy) (problems policy.Problems) {
 
 // printNeeded prints the one list that serves all policies.
 func (c *checkCommand) printNeeded(w io.Writer) error {
-	list := headerlist.New(c.needs...)
+	list := headerlist.New(c.needs...).Short()
 	if c.output != "json" {
 		_, err := io.WriteString(w, list.YAML())
 		return err

@@ -92,7 +92,7 @@ func TestInstructionsAreReadFromTheDump(t *testing.T) {
 // TestVariantsApply holds every variant against the file that it changes.
 func TestVariantsApply(t *testing.T) {
 	clerk := newClerk()
-	variants := append(envoySettings(map[string]any{"patterns": []any{}}),
+	variants := append(envoySettings(list("exact", "accept"), list("exact", "accept", "cookie")),
 		variant{name: "none", patch: withFilters()},
 		variant{name: "native", patch: native(clerk)},
 		variant{name: "native with cache", patch: native(clerk, remembering)})

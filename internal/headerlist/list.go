@@ -2,13 +2,13 @@
 // with a check: the field allowed_headers of its ext_authz filter.
 //
 // Call [New] with what authz.NeededHeaders says of each policy that decides, and
-// print the [List] as YAML ([List.YAML]) or JSON.
+// print the [List], or what [List.Short] makes of it, as YAML ([List.YAML]) or JSON.
 //
 // Guaranteed is that the list matches each name that a policy reads, and each
 // spelling of the names that it takes away, whatever they are called. It matches
 // nothing else, except where a name is so long that Envoy would not take the
 // expression for it: then also names with the same beginning, which changes
-// nothing but how much is sent.
+// nothing but how much is sent. A short list matches more, for the same reason.
 //
 // The form is a ListStringMatcher (envoy.type.matcher.v3). Envoy compares names in
 // lower case, and every header that matches no entry is left out of the check.
@@ -31,6 +31,8 @@ type Matcher struct {
 	Prefix string `json:"prefix,omitempty"`
 	// Regex is an expression for the whole name.
 	Regex *Regex `json:"safe_regex,omitempty"`
+
+	covers []Matcher // that it stands for in a short list
 }
 
 // Regex is a RegexMatcher: an RE2 expression.
@@ -42,8 +44,8 @@ type Regex struct {
 // List is a list of matchers, of which one has to match.
 type List struct {
 	// Read match the headers whose values matter, Strip those that must not reach
-	// the service.
-	Read, Strip []Matcher
+	// the service. Both, of a short list, match some of either.
+	Both, Read, Strip []Matcher
 }
 
 // New returns the list that serves all these needs, of which none may be for any
@@ -70,20 +72,57 @@ func New(needs ...authz.HeaderNeeds) List {
 
 func (l *List) strip(matchers ...Matcher) {
 	for _, m := range matchers {
-		if !slices.Contains(l.Read, m) {
+		if !slices.ContainsFunc(l.Read, m.same) {
 			l.Strip = add(l.Strip, m)
 		}
 	}
 }
 
 func add(list []Matcher, m Matcher) []Matcher {
-	same := func(have Matcher) bool {
-		return have.Exact == m.Exact && have.Prefix == m.Prefix && have.regex() == m.regex()
-	}
-	if slices.ContainsFunc(list, same) {
+	if slices.ContainsFunc(list, m.same) {
 		return list
 	}
 	return append(list, m)
+}
+
+func (m Matcher) same(other Matcher) bool {
+	return other.Exact == m.Exact && other.Prefix == m.Prefix && other.regex() == m.regex()
+}
+
+// usualPrefixes are what most names on a list begin with.
+var usualPrefixes = [...]string{":", "x-", "x_"}
+
+// fewNames is how many names are no reason for a prefix: it would send more headers
+// than it spares comparisons.
+const fewNames = 2
+
+// Short returns a list of fewer matchers, which matches all that l matches and more:
+// every name that begins as many of l do. To Envoy comparing a header with one matcher
+// costs as much as sending it (internal/bench/RESULTS.md), so that a list of every
+// name would cost more than it saves.
+func (l List) Short() List {
+	short := List{Read: slices.Clone(l.Read), Strip: slices.Clone(l.Strip)}
+	for _, prefix := range usualPrefixes {
+		m := Matcher{Prefix: prefix}
+		for _, name := range slices.Concat(short.Read, short.Strip) {
+			if strings.HasPrefix(name.Exact+name.Prefix, prefix) {
+				m.covers = append(m.covers, name)
+			}
+		}
+		if len(m.covers) > fewNames {
+			short.replace(m, func(name Matcher) bool { return slices.ContainsFunc(m.covers, name.same) })
+		}
+	}
+	if l := len(short.Both); l > 1 && short.Both[l-1].Prefix == "x_" && short.Both[l-2].Prefix == "x-" {
+		short.Strip = slices.DeleteFunc(short.Strip, func(m Matcher) bool { return strings.HasPrefix(m.regex(), "x"+separator) })
+	}
+	return short
+}
+
+// replace puts a matcher in the place of others.
+func (l *List) replace(m Matcher, others func(Matcher) bool) {
+	l.Both = append(l.Both, m)
+	l.Read, l.Strip = slices.DeleteFunc(l.Read, others), slices.DeleteFunc(l.Strip, others)
 }
 
 // receivable reports whether a header can have this name when Envoy compares it: a
@@ -118,7 +157,7 @@ func (m Matcher) regex() string {
 	return m.Regex.Text
 }
 
-func (l List) patterns() []Matcher { return slices.Concat(l.Read, l.Strip) }
+func (l List) patterns() []Matcher { return slices.Concat(l.Both, l.Read, l.Strip) }
 
 // MarshalJSON implements json.Marshaler: it writes a ListStringMatcher.
 func (l List) MarshalJSON() ([]byte, error) {
@@ -136,15 +175,42 @@ func (l List) YAML() string {
 		title    string
 		matchers []Matcher
 	}{
+		{"", l.Both},
 		{"read", l.Read},
 		{"kept from the service, in every spelling", l.Strip},
 	} {
-		b.WriteString("  # " + part.title + "\n")
+		if part.title != "" && len(part.matchers) > 0 {
+			b.WriteString("  # " + part.title + "\n")
+		}
 		for _, m := range part.matchers {
+			m.explain(&b)
 			b.WriteString("  - " + m.yaml() + "\n")
 		}
 	}
 	return b.String()
+}
+
+// explain writes a comment that says what the matcher stands for.
+func (m Matcher) explain(b *strings.Builder) {
+	const width = 100
+	line := "  #"
+	for i, name := range m.covers {
+		word := " " + name.Exact
+		if name.Prefix != "" {
+			word = " " + name.Prefix + "…"
+		}
+		if i < len(m.covers)-1 {
+			word += ","
+		}
+		if len(line)+len(word) > width {
+			b.WriteString(line + "\n")
+			line = "  #"
+		}
+		line += word
+	}
+	if len(m.covers) > 0 {
+		b.WriteString(line + "\n")
+	}
 }
 
 func (m Matcher) yaml() string {

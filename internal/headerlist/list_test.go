@@ -81,3 +81,50 @@ func TestTheFormsAgree(t *testing.T) {
 		t.Errorf("the YAML says something else (-JSON +YAML):\n%s", diff)
 	}
 }
+
+// TestShort: fewer matchers, for all that is needed and some that is not.
+func TestShort(t *testing.T) {
+	long := headerlist.New(authz.HeaderNeeds{
+		Read:          []string{":authority", ":method", ":path", "accept", "x-request-id", "x_flag"},
+		Strip:         []string{"x-user-id", "x-the-role-of-the-user", "remote-user", "the-name-of-the-user"},
+		StripPrefixes: []string{"x-clerk-"},
+	})
+	short := long.Short()
+	const want = `{"patterns":[{"prefix":":"},{"prefix":"x-"},{"prefix":"x_"},{"exact":"accept"},{"exact":"remote-user"},{"exact":"remote_user"},` +
+		`{"safe_regex":{"regex":"the[-_]name[-_]of[-_]the[-_]user"}}]}`
+	if text, err := json.Marshal(short); err != nil || string(text) != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, text, want)
+	}
+	for _, name := range []string{":path", "x-request-id", "x_flag", "accept", "X_User-Id", "x_the-role_of_the_user", "x-the-role-of-the-user", "remote_user", "x-clerk-a", "x_clerk-"} {
+		if !long.Matches(name) || !short.Matches(name) {
+			t.Errorf("%s: long %t, short %t", name, long.Matches(name), short.Matches(name))
+		}
+	}
+	for _, name := range []string{"cookie", "xsrf", "x", "remote-users", "user-agent"} {
+		if short.Matches(name) {
+			t.Errorf("%s matches", name)
+		}
+	}
+	for _, comment := range []string{"  # :authority, :method, :path\n  - prefix: ':'\n", "x-user-id, x-user_id", "x_user-id, x_user_id", "x-clerk-…"} {
+		if !strings.Contains(short.YAML(), comment) {
+			t.Errorf("%q is not said in\n%s", comment, short.YAML())
+		}
+	}
+	for _, line := range strings.Split(short.YAML(), "\n") {
+		if len(line) > 110 {
+			t.Errorf("a long line: %s", line)
+		}
+	}
+}
+
+// TestShortOfLittle: where few begin so, none is left out.
+func TestShortOfLittle(t *testing.T) {
+	for _, names := range [][]string{{"x-a", "x-b"}, {"x_a", "x-a-b-c-d"}, {":path", "cookie"}} {
+		long := headerlist.New(authz.HeaderNeeds{Read: names[:1], Strip: names[1:]})
+		for _, name := range names {
+			if !long.Short().Matches(name) || long.Short().Matches(name+"x") {
+				t.Errorf("%v: %s is not matched, or something like it is", names, name)
+			}
+		}
+	}
+}

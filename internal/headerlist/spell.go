@@ -3,13 +3,16 @@ package headerlist
 import "strings"
 
 // maxSeparators is up to how many "-" a name has whose spellings are written one by
-// one, eight of them then. Envoy compares each header with each entry, and a whole
-// name costs it next to nothing, where an expression has to be run.
+// one, eight of them then: names can be read, and looked for, where an expression has
+// to be understood.
 const maxSeparators = 3
 
 // maxProgram bounds what an expression may compile to, as instructions of RE2.
 // Envoy refuses more than 100 unless configured, and counts some of its own.
 const maxProgram = 80
+
+// separator is "-" or "_", as an expression.
+const separator = "[-_]"
 
 // anything is the rest of a name of which the beginning matters.
 const anything = ".*"
@@ -43,7 +46,7 @@ func spellings(name string, exactly func(string) Matcher, rest string) []Matcher
 // early, and matches every name that begins so. Names consist of letters, digits
 // and "-", which mean themselves.
 func expression(name, rest string) string {
-	const separator, sepSize = "[-_]", 3
+	const sepSize = 3 // instructions
 	var b strings.Builder
 	size := 0
 	for _, c := range name {
