@@ -31,6 +31,10 @@ const runtimePercent = 100
 // of it as well.
 const leastHeap = 4 << 20
 
+// mostPercent bounds the rule where next to nothing is alive: with it the least heap
+// is the floor.
+const mostPercent = heapFloor / leastHeap * runtimePercent
+
 // keepHeapFloor sets the rule after each collection, for as long as the process
 // runs. GOGC in the environment is somebody's decision and stays; GOMEMLIMIT holds
 // in any case.
@@ -83,5 +87,6 @@ func percentFor(floor, live, beside uint64) int {
 	if live == 0 || live >= floor/2 { // nothing is known before the first collection
 		return runtimePercent
 	}
-	return int(max(runtimePercent, min((floor-live)*100/(live+beside), floor*runtimePercent/leastHeap)))
+	percent := min((floor-live)*100/(live+beside), floor*runtimePercent/leastHeap)
+	return max(runtimePercent, int(min(percent, mostPercent)))
 }
