@@ -17,10 +17,10 @@ type Sampling struct {
 }
 
 // DefaultSampling keeps all but large traffic whole. A record takes some six
-// microseconds: a thousand of them in a second are less than a hundredth of a core,
-// and of tens of thousands of passes those that are logged cost a few hundredths of
-// what the decisions do.
-func DefaultSampling() Sampling { return Sampling{PerSecond: 1000, OneIn: 100} }
+// microseconds: five hundred of them in a second are less than a two-hundredth of a
+// core, and of tens of thousands of passes those that are logged cost a few
+// hundredths of what the decisions do.
+func DefaultSampling() Sampling { return Sampling{PerSecond: 500, OneIn: 100} }
 
 // all reports whether there is nothing to choose.
 func (s Sampling) all() bool { return s.OneIn < 2 }

@@ -146,16 +146,16 @@ func TestSamplingOff(t *testing.T) {
 // TestSmallTrafficIsWhole by the default, and large is not.
 func TestSmallTrafficIsWhole(t *testing.T) {
 	l := newLogged(telemetry.DefaultSampling())
-	for i := range 3000 { // in three seconds
-		l.Observe(passAt(second(float64(i) / 1000)))
+	for i := range 3000 { // in six seconds
+		l.Observe(passAt(second(float64(i) / 500)))
 	}
 	if n := len(l.story(t)); n != 3000 {
-		t.Errorf("%d of 3000 passes in three seconds logged", n)
+		t.Errorf("%d of 3000 passes in six seconds logged", n)
 	}
 	for i := range 100_000 { // in two
 		l.Observe(passAt(second(100 + float64(i)/50_000)))
 	}
-	if n := len(l.story(t)); n != 2*(1000+490) {
+	if n := len(l.story(t)); n != 2*(500+495) {
 		t.Errorf("%d of 100,000 passes in two seconds logged", n)
 	}
 }
