@@ -113,10 +113,22 @@ func (l List) Short() List {
 			short.replace(m, func(name Matcher) bool { return slices.ContainsFunc(m.covers, name.same) })
 		}
 	}
-	if l := len(short.Both); l > 1 && short.Both[l-1].Prefix == "x_" && short.Both[l-2].Prefix == "x-" {
-		short.Strip = slices.DeleteFunc(short.Strip, func(m Matcher) bool { return strings.HasPrefix(m.regex(), "x"+separator) })
+	if n := len(short.Both); n > 1 && short.Both[n-2].Prefix == "x-" && short.Both[n-1].Prefix == "x_" {
+		short.dropExpressions(&short.Both[n-2])
 	}
 	return short
+}
+
+// dropExpressions drops those that both spellings of "x-" stand for, and notes them
+// with the one.
+func (l *List) dropExpressions(with *Matcher) {
+	l.Strip = slices.DeleteFunc(l.Strip, func(m Matcher) bool {
+		covered := strings.HasPrefix(m.regex(), "x"+separator)
+		if covered {
+			with.covers = append(with.covers, m)
+		}
+		return covered
+	})
 }
 
 // replace puts a matcher in the place of others.
@@ -195,7 +207,7 @@ func (m Matcher) explain(b *strings.Builder) {
 	const width = 100
 	line := "  #"
 	for i, name := range m.covers {
-		word := " " + name.Exact
+		word := " " + name.Exact + name.regex()
 		if name.Prefix != "" {
 			word = " " + name.Prefix + "…"
 		}

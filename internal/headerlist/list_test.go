@@ -105,7 +105,7 @@ func TestShort(t *testing.T) {
 			t.Errorf("%s matches", name)
 		}
 	}
-	for _, comment := range []string{"  # :authority, :method, :path\n  - prefix: ':'\n", "x-user-id, x-user_id", "x_user-id, x_user_id", "x-clerk-…"} {
+	for _, comment := range []string{"  # :authority, :method, :path\n  - prefix: ':'\n", "x-user-id, x-user_id", "x_user-id, x_user_id", "x-clerk-…", "x[-_]the[-_]role[-_]of[-_]the[-_]user\n  - prefix: x-\n"} {
 		if !strings.Contains(short.YAML(), comment) {
 			t.Errorf("%q is not said in\n%s", comment, short.YAML())
 		}
