@@ -68,8 +68,8 @@ func (s *Snapshot) Instances() int { return len(s.instances) }
 func (s *Snapshot) Policy() *policy.Policy { return s.policy }
 
 // cookieInstance returns the one instance whose cookies are read on this host (in
-// normal form, policy.NormalHost), or nil. With several instances each must have claimed its hosts; a host that
-// two of them claim belongs to neither.
+// normal form, policy.NormalHost), or nil. With several instances each must have
+// claimed its hosts; a host that two of them claim belongs to neither.
 func (s *Snapshot) cookieInstance(host string) *clerk.Instance {
 	var found *clerk.Instance
 	for i, hosts := range s.hosts {

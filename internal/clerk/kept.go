@@ -126,7 +126,7 @@ func (p *proof) size() (n int) {
 	lists := [][]string{p.token.aud.list}
 	if s := p.session; s != nil {
 		lists = append(lists, s.OrgPermissions, s.OrgFeatures, s.UserFeatures, s.OrgPlans, s.UserPlans)
-		n += len(s.OrgSlug) + len(s.OrgRole) + len(s.ActorID)
+		n += len(s.OrgID) + len(s.OrgSlug) + len(s.OrgRole) + len(s.ActorID)
 	}
 	if m := p.machine; m != nil {
 		lists = append(lists, m.Scopes)

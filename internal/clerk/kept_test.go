@@ -162,6 +162,7 @@ func TestLargeTokensAreNotKept(t *testing.T) {
 		"user features": func(p *proof) { p.session.UserFeatures = make([]string, maxKept/16+1) },
 		"org plans":     func(p *proof) { p.session.OrgPlans = []string{long} },
 		"user plans":    func(p *proof) { p.session.UserPlans = []string{long} },
+		"organisation":  func(p *proof) { p.session.OrgID = long },
 		"slug":          func(p *proof) { p.session.OrgSlug = long },
 		"role":          func(p *proof) { p.session.OrgRole = long },
 		"actor":         func(p *proof) { p.session.ActorID = long },
